@@ -1,0 +1,33 @@
+/** The protocol's limits, as their defaults. Sizes are bytes unless the name says otherwise. */
+export const limits = {
+  textCharacters: 4_000,
+  textBytes: 16 * 1024,
+  socketPacketBytes: 64 * 1024,
+  requestBodyBytes: 64 * 1024,
+  pageItems: 200,
+  pageBytes: 1024 * 1024,
+  conversationMembers: 5_000,
+  conversationsPerPerson: 5_000,
+  syncCursors: 500,
+  watchedUsers: 500,
+  mentions: 100,
+  messagesPerSecond: 20,
+  messageBurst: 40,
+  messagesQueued: 200,
+  loginsPerMinute: 10,
+  registrationsPerMinute: 60,
+  pushMembers: 100,
+} as const
+
+/** The number of lanes that conversations are spread over: a constant of the whole system, never of one node. */
+export const laneCount = 64
+
+/** The lane of a conversation (FNV-1a, 32 bits): the partition key where the broker has partitions. */
+export function laneOf(conversationId: string): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < conversationId.length; i++) {
+    hash ^= conversationId.charCodeAt(i)
+    hash = Math.imul(hash, 0x01000193)
+  }
+  return (hash >>> 0) % laneCount
+}
