@@ -1,0 +1,301 @@
+import {
+  type Command,
+  type ConversationId,
+  type Entry,
+  laneOf,
+  type MessageRejected,
+  type MessageSubmitted,
+} from '@parley/contracts'
+import type { Clock } from '@parley/kit'
+import { type ConversationQueue, conversationQueue, fail, type Item, remove } from './conversation-queue.ts'
+import { createLanes, overheadBytes } from './lanes.ts'
+
+/**
+ * Turns what people send into few events, and answers each send with what became of it.
+ *
+ * An item is *queued* → *in flight* (its event is published, the outcome awaited) → *answered*, once:
+ *   stored, rejected       the outcome came, from whichever publication
+ *   failed 'internal'      it struck out alone (below); it goes to the dead letter topic by itself
+ *   failed 'unavailable'   no outcome for 30 s: it may have been stored. The same sender's later items in that
+ *                          conversation are answered alike, or they would overtake it when it is sent again
+ *   failed 'overloaded'    it was never accepted
+ *
+ * A conversation has at most one flight (conversation-queue.ts), so the order of a sender survives a broker that
+ * reorders. One event carries the flights of many conversations of one lane, and a bounded number of events is out:
+ * load makes batches larger instead of queues longer. When idle, an item is published at once.
+ *
+ * No outcome in 2 s → the same items again; again none → one by one. An outage is not poison: an attempt alone is a
+ * strike only if other items had an outcome since it began. Two strikes are out; without a sign of life an item is
+ * tried on until it is 30 s old. A publish that throws is an attempt without an outcome, repeated sooner.
+ */
+export type BatchOutcome =
+  | { readonly stored: Entry }
+  | { readonly rejected: RejectedItem['error'] }
+  | { readonly failed: 'unavailable' | 'internal' | 'overloaded'; readonly retryAfterMs?: number }
+
+export type RejectedItem = MessageRejected['items'][number]
+
+export const batcherLimits = {
+  /** Of one conversation in an event. */
+  batchItems: 64,
+  /** Of one event, encoded. */
+  eventBytes: 128 * 1024,
+  eventsInFlight: 16,
+  /** Of all conversations together; more are answered `overloaded`. */
+  queuedItems: 20_000,
+  outcomeMs: 2_000,
+  giveUpMs: 30_000,
+  strikes: 2,
+  retryAfterMs: 1_000,
+}
+export type BatcherLimits = typeof batcherLimits
+
+export interface BatcherDeps {
+  readonly clock: Clock
+  readonly publish: (event: MessageSubmitted) => Promise<void>
+  readonly deadLetter: (event: MessageSubmitted, reason: string) => Promise<void>
+  readonly limits?: Partial<BatcherLimits>
+  /** Runs a function after what has arrived already, so that one turn's sends share events. */
+  readonly soon?: (fn: () => void) => void
+}
+
+export interface Batcher {
+  submit(conversationId: ConversationId, command: Command): Promise<BatchOutcome>
+  stored(conversationId: ConversationId, entry: Entry): void
+  rejected(item: RejectedItem): void
+  /** How many were accepted and are not answered yet. */
+  pending(): number
+  /** Answers what is pending with `unavailable` and stops. */
+  close(): void
+}
+
+interface Pending extends Item {
+  readonly queue: ConversationQueue
+  readonly submittedAt: number
+  readonly outcome: Promise<BatchOutcome>
+  readonly resolve: (outcome: BatchOutcome) => void
+}
+
+/** One published event: out until each of its conversations has landed, or its time is up. */
+interface Flight {
+  readonly queues: Set<ConversationQueue>
+  timer: { cancel(): void }
+}
+
+const firstRetryMs = 100
+
+const keyOf = (conversationId: string, senderId: string, clientId: string) =>
+  `${conversationId} ${senderId} ${clientId}`
+
+export function createBatcher(deps: BatcherDeps): Batcher {
+  const { clock, publish, deadLetter, soon = queueMicrotask } = deps
+  const limits = { ...batcherLimits, ...deps.limits }
+  const lanes = createLanes(limits)
+  const queues = new Map<ConversationId, ConversationQueue>()
+  /** In the order of submission: the first is the oldest. */
+  const pending = new Map<string, Pending>()
+  const flights = new Map<ConversationQueue, Flight>()
+  const out = new Set<Flight>()
+  const unavailable: BatchOutcome = { failed: 'unavailable', retryAfterMs: limits.retryAfterMs }
+  let outcomes = 0
+  let publishFailures = 0
+  let pumpIsDue = false
+  let closed = false
+  let ageTimer: { cancel(): void } | undefined
+
+  function submit(conversationId: ConversationId, command: Command): Promise<BatchOutcome> {
+    const key = keyOf(conversationId, command.senderId, command.clientId)
+    const same = pending.get(key)
+    if (same) return same.outcome
+    if (closed) return Promise.resolve(unavailable)
+    if (pending.size >= limits.queuedItems) {
+      return Promise.resolve({ failed: 'overloaded', retryAfterMs: limits.retryAfterMs })
+    }
+    const queue = queues.get(conversationId) ?? conversationQueue(conversationId, laneOf(conversationId))
+    queues.set(conversationId, queue)
+    const item = newItem(key, queue, command, clock.now(), limits.eventBytes)
+    pending.set(key, item)
+    queue.items.push(item)
+    ageTimer ??= clock.setTimeout(giveUpOnTheOld, limits.giveUpMs)
+    makeReady(queue)
+    return item.outcome
+  }
+
+  function makeReady(queue: ConversationQueue): void {
+    if (queue.flying.length > 0) return
+    if (queue.items.length > 0) {
+      lanes.add(queue)
+      pumpSoon()
+    } else {
+      lanes.delete(queue)
+      queues.delete(queue.id)
+    }
+  }
+
+  function pumpSoon(): void {
+    if (pumpIsDue || closed) return
+    pumpIsDue = true
+    soon(pump)
+  }
+
+  function pump(): void {
+    pumpIsDue = false
+    while (!closed && out.size < limits.eventsInFlight) {
+      const next = lanes.next()
+      if (!next) return
+      fly(next.event, next.aboard)
+    }
+  }
+
+  function fly(event: MessageSubmitted, aboard: readonly ConversationQueue[]): void {
+    const flight: Flight = {
+      queues: new Set(aboard),
+      timer: clock.setTimeout(() => timeIsUp(flight), limits.outcomeMs),
+    }
+    out.add(flight)
+    for (const queue of aboard) {
+      flights.set(queue, flight)
+      if (queue.mode === 'alone') for (const item of queue.flying) beginAlone(item)
+    }
+    publish(event).then(
+      () => {
+        publishFailures = 0
+      },
+      () => {
+        if (!out.has(flight)) return
+        const waitMs = Math.min(limits.outcomeMs, firstRetryMs * 2 ** publishFailures)
+        publishFailures += 1
+        flight.timer.cancel()
+        flight.timer = clock.setTimeout(() => timeIsUp(flight), waitMs)
+      },
+    )
+  }
+
+  function timeIsUp(flight: Flight): void {
+    out.delete(flight)
+    for (const queue of flight.queues) {
+      flights.delete(queue)
+      const alone = queue.mode === 'alone' ? queue.flying : []
+      fail(queue)
+      for (const item of alone) strikeOut(item)
+      makeReady(queue)
+    }
+    pumpSoon()
+  }
+
+  function beginAlone(item: Item): void {
+    judge(item)
+    item.attempts += 1
+    item.outcomesBefore = outcomes
+  }
+
+  /** Once per attempt, as late as possible: the sign of life may come after its time was up. */
+  function judge(item: Item): void {
+    if (item.outcomesBefore < 0 || outcomes === item.outcomesBefore) return
+    item.strikes += 1
+    item.outcomesBefore = -1
+  }
+
+  function strikeOut(item: Item): void {
+    judge(item)
+    const struck = item.strikes >= limits.strikes ? pending.get(item.key) : undefined
+    if (!struck) return
+    const { id, lane } = struck.queue
+    answer(struck, { failed: 'internal' })
+    const event = { lane, conversations: [{ conversationId: id, commands: [item.command] }] }
+    // The sender has their answer; the port reports what it could not publish.
+    deadLetter(event, `no outcome after ${item.attempts} attempts alone`).catch(() => {})
+  }
+
+  function answer(item: Pending, outcome: BatchOutcome): void {
+    const { queue } = item
+    pending.delete(item.key)
+    remove(queue, item)
+    item.resolve(outcome)
+    if (queue.flying.length > 0) return
+    const flight = flights.get(queue)
+    if (flight) {
+      flights.delete(queue)
+      flight.queues.delete(queue)
+      if (flight.queues.size === 0) {
+        flight.timer.cancel()
+        out.delete(flight)
+        pumpSoon()
+      }
+    }
+    makeReady(queue)
+  }
+
+  function giveUpOnTheOld(): void {
+    const now = clock.now()
+    for (const item of pending.values()) {
+      const waitMs = item.submittedAt + limits.giveUpMs - now
+      if (waitMs > 0) {
+        ageTimer = clock.setTimeout(giveUpOnTheOld, waitMs)
+        return
+      }
+      giveUp(item)
+    }
+    ageTimer = undefined
+  }
+
+  function giveUp(oldest: Pending): void {
+    const { items } = oldest.queue
+    for (const item of items.slice(items.indexOf(oldest))) {
+      const later = item.senderId === oldest.senderId ? pending.get(item.key) : undefined
+      if (later) answer(later, unavailable)
+    }
+  }
+
+  function settle(key: string, outcome: BatchOutcome): void {
+    const item = pending.get(key)
+    if (!item) return
+    outcomes += 1
+    answer(item, outcome)
+  }
+
+  return {
+    submit,
+    stored(conversationId, entry) {
+      if (entry.kind !== 'message') return
+      settle(keyOf(conversationId, entry.message.senderId, entry.message.clientId), { stored: entry })
+    },
+    rejected(item) {
+      settle(keyOf(item.conversationId, item.senderId, item.clientId), { rejected: item.error })
+    },
+    pending: () => pending.size,
+    close() {
+      closed = true
+      ageTimer?.cancel()
+      for (const flight of out) flight.timer.cancel()
+      for (const item of [...pending.values()]) answer(item, unavailable)
+    },
+  }
+}
+
+function newItem(
+  key: string,
+  queue: ConversationQueue,
+  command: Command,
+  submittedAt: number,
+  mostBytes: number,
+): Pending {
+  let resolve: (outcome: BatchOutcome) => void = () => {}
+  const outcome = new Promise<BatchOutcome>((settle) => {
+    resolve = settle
+  })
+  return {
+    key,
+    queue,
+    senderId: command.senderId,
+    command,
+    // One that is larger than an event goes all the same, in an event of its own.
+    bytes: Math.min(Buffer.byteLength(JSON.stringify(command)) + 1, mostBytes - 2 * overheadBytes),
+    submittedAt,
+    outcome,
+    resolve,
+    attempts: 0,
+    outcomesBefore: -1,
+    strikes: 0,
+  }
+}
