@@ -1,0 +1,49 @@
+/**
+ * Turns single calls into bulk calls without making any of them wait for company: the first goes out at once, and
+ * what comes while `inFlight` bulk calls are under way becomes the next one. `run` answers in the order of its items.
+ */
+export function coalesce<Item, Answer>(
+  run: (items: Item[]) => Promise<readonly Answer[]>,
+  limits: { items: number; inFlight: number },
+): (item: Item) => Promise<Answer> {
+  interface Call {
+    item: Item
+    resolve: (answer: Answer) => void
+    reject: (error: unknown) => void
+  }
+  const waiting: Call[] = []
+  let running = 0
+  let scheduled = false
+
+  function pump(): void {
+    scheduled = false
+    while (running < limits.inFlight && waiting.length > 0) {
+      const calls = waiting.splice(0, limits.items)
+      running += 1
+      void settle(calls)
+    }
+  }
+
+  async function settle(calls: Call[]): Promise<void> {
+    try {
+      const answers = await run(calls.map((call) => call.item))
+      calls.forEach((call, i) => {
+        call.resolve(answers[i] as Answer)
+      })
+    } catch (error) {
+      for (const call of calls) call.reject(error)
+    } finally {
+      running -= 1
+      pump()
+    }
+  }
+
+  return (item) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ item, resolve, reject })
+      if (scheduled) return
+      scheduled = true
+      // One turn of the microtask queue: what one event brings for many conversations goes out together.
+      queueMicrotask(pump)
+    })
+}

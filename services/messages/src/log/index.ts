@@ -1,0 +1,40 @@
+import type { ConversationId } from '@parley/contracts'
+import type { Clock, DocumentStore, Logger } from '@parley/kit'
+import { createHistory, type History } from './history.ts'
+import { createProjector, type Projector } from './projector.ts'
+import type { StoredEntry } from './stored.ts'
+import { createViews, type Views } from './views.ts'
+import { createWriter, type Writer } from './writer.ts'
+
+export interface ConversationLog {
+  readonly views: Views
+  readonly writer: Writer
+  readonly history: History
+  readonly projector: Projector
+  /** Projects and forgets the conversations that are in memory beyond the limit. */
+  trimMemory(): Promise<void>
+}
+
+/** The log of every conversation: the truth that all else is derived from. */
+export function createConversationLog(deps: {
+  store: DocumentStore
+  clock: Clock
+  logger: Logger
+  newNonce: () => string
+  /** Writes what member entries mean for the people; called before the projection moves past them. */
+  writeInboxes: (conversation: ConversationId, entries: readonly StoredEntry[]) => Promise<void>
+  maxViews: number
+}): ConversationLog {
+  const views = createViews(deps.store, deps.maxViews)
+  const projector = createProjector(deps.store, views, deps.writeInboxes)
+  const writer = createWriter({ ...deps, views, projector })
+  return {
+    views,
+    writer,
+    history: createHistory(deps.store),
+    projector,
+    async trimMemory() {
+      for (const view of views.overflow()) if (await projector.project(view)) views.forget(view)
+    },
+  }
+}

@@ -1,0 +1,83 @@
+import type { ConversationId } from '@parley/contracts'
+import type { DocumentStore } from '@parley/kit'
+import { families, keys, type Page, type Sent, type StoredEntry } from './stored.ts'
+import { snapshot, trim, type View } from './view.ts'
+import type { Views } from './views.ts'
+
+export interface Projector {
+  /**
+   * Brings the projection in the store up to the view: pages, what the client ids became, the people's inboxes, and
+   * last the state that says so. Killed anywhere before the last step, the next one does it all again; done twice at
+   * once, both write the same. False: the store did not answer clearly; the tail stays and it is due again.
+   */
+  project(view: View): Promise<boolean>
+}
+
+export function createProjector(
+  store: DocumentStore,
+  views: Views,
+  writeInboxes: (conversation: ConversationId, entries: readonly StoredEntry[]) => Promise<void>,
+): Projector {
+  const running = new Map<View, Promise<boolean>>()
+
+  async function project(view: View): Promise<boolean> {
+    const { n, state, filled, entries } = snapshot(view)
+    if (n === view.projected) return true
+    if (!(await writePages(view.id, filled))) return false
+    if (!(await writeSent(view.id, entries))) return false
+    await writeInboxes(view.id as ConversationId, entries)
+    const outcome =
+      view.etag === undefined
+        ? await store.create(families.state, view.id, state)
+        : await store.replace(families.state, view.id, state, view.etag)
+    if (outcome === 'unknown' || (typeof outcome === 'object' && outcome.outcome === 'unknown')) return false
+    return catchUp(view)
+  }
+
+  /** Takes over the projection that is in the store: our own, or that of another replica which was faster. */
+  async function catchUp(view: View): Promise<boolean> {
+    const stored = await store.get(families.state, view.id)
+    if (!stored) return false
+    if (stored.value.projected > view.n) await views.readForward(view)
+    trim(view, stored.value.projected, stored.etag)
+    return true
+  }
+
+  async function writePages(id: string, filled: ReadonlyMap<number, Page>): Promise<boolean> {
+    if (filled.size === 0) return true
+    const items = [...filled].map(([k, value]) => ({ key: keys.page(id, k), value }))
+    const outcomes = await store.createMany(families.page, items)
+    // A page that exists was written by another projector from the same log: it is the same.
+    return outcomes.every((outcome) => outcome.outcome !== 'unknown')
+  }
+
+  async function writeSent(id: string, entries: readonly StoredEntry[]): Promise<boolean> {
+    const items = entries.flatMap((entry) =>
+      entry.clientId === undefined
+        ? []
+        : [{ key: keys.sent(id, entry.by, entry.clientId), value: { seq: entry.seq } as Sent }],
+    )
+    if (items.length === 0) return true
+    const outcomes = await store.createMany(families.sent, items)
+    for (const [i, outcome] of outcomes.entries()) {
+      const item = items[i]
+      if (outcome.outcome === 'unknown' || !item) return false
+      if (outcome.outcome === 'created' || 'seq' in outcome.stored.value) continue
+      // A refusal that was withdrawn or has lapsed stands here: the log is the truth.
+      const replaced = await store.replace(families.sent, item.key, item.value, outcome.stored.etag)
+      if (replaced !== 'replaced') return false
+    }
+    return true
+  }
+
+  return {
+    project(view) {
+      const known = running.get(view)
+      if (known) return known
+      const run = project(view).finally(() => running.delete(view))
+      running.set(view, run)
+      return run
+    },
+  }
+}
+
