@@ -43,6 +43,8 @@ export type ParamsOf<R> = R extends RouteContract<infer P, z.ZodType, z.ZodType>
 export type QueryOf<R> = R extends RouteContract<z.ZodType, infer Q, z.ZodType> ? z.output<Q> : never
 export type BodyOf<R> = R extends RouteContract<z.ZodType, z.ZodType, infer B> ? z.output<B> : never
 /** What a caller passes: before defaults and coercion. */
+export type ParamsInputOf<R> = R extends RouteContract<infer P, z.ZodType, z.ZodType> ? z.input<P> : never
+export type QueryInputOf<R> = R extends RouteContract<z.ZodType, infer Q, z.ZodType> ? z.input<Q> : never
 export type BodyInputOf<R> = R extends RouteContract<z.ZodType, z.ZodType, infer B> ? z.input<B> : never
 
 /** `{status, body}` for each answer of the route. */

@@ -1,0 +1,81 @@
+import type { EventContract } from '@parley/contracts'
+import type { Request, Response } from 'express'
+import { z } from 'zod'
+import { type HttpApp, internalBody } from './http.ts'
+import type { Logger } from './logger.ts'
+
+/** The event is refused for good: it goes to the dead letter topic, and trying again would not help. */
+export interface Reject {
+  readonly reject: string
+}
+export const reject = (reason: string): Reject => ({ reject: reason })
+
+/** What became of an event. A throw is the third outcome: the broker brings it again. */
+export type Outcome = 'done' | Reject
+
+/** The CloudEvent around an event's data, as far as it matters. */
+const cloudEvent = z.looseObject({
+  id: z.string().default(''),
+  topic: z.string().default(''),
+  data: z.unknown(),
+})
+export type CloudEvent = z.output<typeof cloudEvent>
+
+export interface EventContext {
+  readonly id: string
+  readonly logger: Logger
+  /** As it came: for who keeps dead letters, whose `topic` is the one that they were published to. */
+  readonly event: CloudEvent
+}
+
+/** The path that a subscription's events come to. */
+export const eventPath = (topic: string): string => `/events/${topic}`
+
+/**
+ * Serves the events of a topic. daprd takes 404 for "drop it", and every other error for "again": so each outcome is
+ * spelled out here, and the table of HTTP errors never sees an event.
+ */
+export function subscribe<S extends z.ZodType>(
+  http: HttpApp,
+  event: EventContract<S>,
+  fn: (data: z.output<S>, context: EventContext) => Promise<Outcome>,
+): void {
+  const { logger } = http.options
+  const { topic } = event
+
+  const decide = async (body: unknown): Promise<Outcome> => {
+    const envelope = cloudEvent.safeParse(body)
+    if (!envelope.success) return reject('is not a CloudEvent')
+    const parsed = event.data.safeParse(unwrap(envelope.data.data))
+    if (!parsed.success) return reject(`does not fit its contract: ${z.prettifyError(parsed.error)}`)
+    return fn(parsed.data, { id: envelope.data.id, logger, event: envelope.data })
+  }
+
+  http.express.post(eventPath(topic), internalBody, async (request: Request, response: Response) => {
+    try {
+      const outcome = await decide(request.body)
+      if (outcome === 'done') return answer(response, 200, 'SUCCESS')
+      logger.warn({ topic, id: request.body?.id, reason: outcome.reject }, 'an event was refused')
+      answer(response, 200, 'DROP')
+    } catch (error) {
+      logger.warn({ topic, id: request.body?.id, err: error }, 'an event failed and comes again')
+      answer(response, 500, 'RETRY')
+    }
+  })
+}
+
+/** Data that was published without a JSON content type comes as a string. */
+function unwrap(data: unknown): unknown {
+  if (typeof data !== 'string') return data
+  try {
+    return JSON.parse(data)
+  } catch {
+    return data
+  }
+}
+
+function answer(response: Response, status: number, outcome: 'SUCCESS' | 'DROP' | 'RETRY'): void {
+  response.statusCode = status
+  response.setHeader('content-type', 'application/json')
+  response.end(`{"status":"${outcome}"}`)
+}
