@@ -1,0 +1,187 @@
+import { z } from 'zod'
+import { documentSchemas, type JsonSchema } from './document-schemas.ts'
+import { type ErrorCode, errorCatalogue } from './errors.ts'
+import { routes } from './index.ts'
+import { limits } from './limits.ts'
+import type { RouteContract } from './route.ts'
+import { systemReadiness } from './routes/operations.ts'
+
+type Node = Readonly<Record<string, unknown>>
+
+const problemSchema: JsonSchema = {
+  type: 'object',
+  description: 'RFC 9457. `code` is stable; `title` and `detail` are for people and may change.',
+  properties: {
+    type: { type: 'string', examples: ['urn:parley:error:conversation_not_found'] },
+    title: { type: 'string' },
+    status: { type: 'integer' },
+    code: { type: 'string', enum: Object.keys(errorCatalogue) },
+    detail: { type: 'string' },
+    retryAfterMs: { type: 'integer' },
+  },
+  required: ['type', 'title', 'status', 'code'],
+}
+
+const problemExample = (code: ErrorCode) => ({
+  summary: errorCatalogue[code].retry
+    ? 'Sending the same again can help.'
+    : 'Sending the same again does not help.',
+  value: {
+    type: `urn:parley:error:${code}`,
+    title: errorCatalogue[code].title,
+    status: errorCatalogue[code].status,
+    code,
+  },
+})
+
+/** What any route may answer beside its own errors. */
+export function errorsOf(route: RouteContract): ErrorCode[] {
+  const user = ['token_missing', 'token_invalid', 'token_expired'] as const
+  const input = route.body || route.query || route.params ? (['invalid_body'] as const) : []
+  const body = route.body ? (['body_not_json', 'body_too_large'] as const) : []
+  const always = ['rate_limited', 'internal', 'unavailable'] as const
+  return [
+    ...new Set([...route.errors, ...(route.access === 'user' ? user : []), ...input, ...body, ...always]),
+  ]
+}
+
+function errorResponses(codes: readonly ErrorCode[]): Node {
+  const statuses = [...new Set(codes.map((code) => errorCatalogue[code].status))]
+  return Object.fromEntries(
+    statuses.map((status) => [
+      status,
+      errorResponse(
+        status,
+        codes.filter((code) => errorCatalogue[code].status === status),
+      ),
+    ]),
+  )
+}
+
+const errorResponse = (status: number, codes: readonly ErrorCode[]): Node => ({
+  description: codes.map((code) => `\`${code}\`: ${errorCatalogue[code].title}.`).join('\n\n'),
+  ...(status === 429 || status === 503
+    ? { headers: { 'Retry-After': { description: 'Seconds.', schema: { type: 'integer' } } } }
+    : {}),
+  content: {
+    'application/problem+json': {
+      schema: { $ref: '#/components/schemas/Problem' },
+      examples: Object.fromEntries(codes.map((code) => [code, { $ref: `#/components/examples/${code}` }])),
+    },
+  },
+})
+
+const statusMeans: Readonly<Record<number, string>> = {
+  200: 'OK.',
+  201: 'Created.',
+  204: 'Done.',
+  503: 'Not ready.',
+}
+
+function answers(route: Pick<RouteContract, 'answers'>, schemaOf: (schema: z.ZodType) => JsonSchema): Node {
+  return Object.fromEntries(
+    Object.entries(route.answers).map(([status, body]) => [
+      status,
+      {
+        description: statusMeans[Number(status)] ?? 'An answer.',
+        ...(body === null ? {} : { content: { 'application/json': { schema: schemaOf(body) } } }),
+      },
+    ]),
+  )
+}
+
+function parameters(
+  schema: z.ZodType | undefined,
+  place: 'path' | 'query',
+  inPlace: (s: z.ZodType) => JsonSchema,
+) {
+  if (schema === undefined) return []
+  const { properties = {}, required = [] } = inPlace(schema) as {
+    properties?: Record<string, JsonSchema>
+    required?: string[]
+  }
+  return Object.entries(properties).map(([name, schema]) => ({
+    name,
+    in: place,
+    required: place === 'path' || required.includes(name),
+    schema,
+  }))
+}
+
+const tags: Readonly<Record<string, string>> = {
+  auth: 'Users, sessions and tokens.',
+  messages: 'Conversations, members and messages.',
+  presence: 'Who is online.',
+  notifications: 'Push to devices.',
+  operations: 'For those who run it.',
+}
+
+/** The OpenAPI 3.1 document of everything that the gateway offers over HTTP. */
+export function openApiDocument(): Node {
+  const { schemaOf, inPlace, components } = documentSchemas('draft-2020-12')
+  const paths: Record<string, Record<string, Node>> = {}
+  for (const route of routes) {
+    if (Array.isArray(route.access)) continue
+    const path = route.path.replace(/:(\w+)/g, '{$1}')
+    paths[path] ??= {}
+    paths[path][route.method.toLowerCase()] = {
+      operationId: route.id,
+      tags: [route.app],
+      summary: route.summary,
+      ...(route.access === 'public' ? { security: [] } : {}),
+      parameters: [
+        ...parameters(route.params, 'path', inPlace),
+        ...parameters(route.query, 'query', inPlace),
+      ],
+      ...(route.body
+        ? {
+            requestBody: {
+              required: true,
+              content: { 'application/json': { schema: schemaOf(route.body) } },
+            },
+          }
+        : {}),
+      responses: { ...answers(route, schemaOf), ...errorResponses(errorsOf(route)) },
+    }
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Parley',
+      version: '1',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      description: `JSON over HTTP, at most ${limits.requestBodyBytes / 1024} KiB a request. Live events come over Socket.IO: see the AsyncAPI document. Whatever takes a \`clientId\` may be sent again until it is answered: the outcome is that of the first time.`,
+    },
+    servers: [{ url: '/', description: 'The gateway that serves this document.' }],
+    tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
+    security: [{ accessToken: [] }],
+    paths: { ...paths, ...operations(schemaOf) },
+    components: {
+      securitySchemes: { accessToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
+      schemas: { ...components, Problem: problemSchema },
+      examples: Object.fromEntries(
+        Object.keys(errorCatalogue).map((code) => [code, problemExample(code as ErrorCode)]),
+      ),
+    },
+  }
+}
+
+/** What the gateway answers itself. */
+function operations(schemaOf: (schema: z.ZodType) => JsonSchema): Node {
+  const operation = (operationId: string, summary: string, body: Record<number, z.ZodType>) => ({
+    get: {
+      operationId,
+      tags: ['operations'],
+      summary,
+      security: [],
+      responses: answers({ answers: body }, schemaOf),
+    },
+  })
+  return {
+    '/healthz': operation('getHealth', 'The gateway lives.', { 200: z.object({ status: z.literal('ok') }) }),
+    '/readyz': operation('getReadiness', 'Whether every service behind the gateway is ready, by name.', {
+      200: systemReadiness,
+      503: systemReadiness,
+    }),
+  }
+}
