@@ -36,7 +36,7 @@ export const register = defineRoute({
     device: z.string().max(120).optional(),
   }),
   answers: { 201: tokens },
-  errors: ['username_taken', 'rate_limited'],
+  errors: ['username_taken', 'rate_limited', 'overloaded', 'unavailable'],
 })
 
 export const login = defineRoute({
@@ -53,7 +53,7 @@ export const login = defineRoute({
     device: z.string().max(120).optional(),
   }),
   answers: { 200: tokens },
-  errors: ['bad_credentials', 'totp_required', 'rate_limited'],
+  errors: ['bad_credentials', 'totp_required', 'rate_limited', 'overloaded', 'unavailable'],
 })
 
 export const refresh = defineRoute({
@@ -65,7 +65,7 @@ export const refresh = defineRoute({
   summary: 'Trade a refresh token for a new pair. Used twice, it ends the session.',
   body: z.object({ refreshToken: z.string().max(512) }),
   answers: { 200: tokens },
-  errors: ['refresh_reused', 'refresh_expired', 'rate_limited'],
+  errors: ['refresh_reused', 'refresh_expired', 'rate_limited', 'unavailable'],
 })
 
 export const logout = defineRoute({
@@ -76,7 +76,7 @@ export const logout = defineRoute({
   access: 'user',
   summary: 'End this session.',
   answers: { 204: null },
-  errors: [],
+  errors: ['unavailable'],
 })
 
 export const changePassword = defineRoute({
@@ -88,7 +88,7 @@ export const changePassword = defineRoute({
   summary: 'Change the password; all other sessions end.',
   body: z.object({ current: z.string().max(200), next: password }),
   answers: { 204: null },
-  errors: ['bad_credentials', 'rate_limited'],
+  errors: ['bad_credentials', 'session_revoked', 'rate_limited', 'overloaded', 'unavailable'],
 })
 
 export const getMe = defineRoute({
@@ -99,7 +99,7 @@ export const getMe = defineRoute({
   access: 'user',
   summary: 'My user.',
   answers: { 200: user },
-  errors: [],
+  errors: ['session_revoked', 'unavailable'],
 })
 
 export const updateMe = defineRoute({
@@ -111,7 +111,7 @@ export const updateMe = defineRoute({
   summary: 'Change my profile.',
   body: z.object({ displayName }),
   answers: { 200: user },
-  errors: [],
+  errors: ['session_revoked', 'unavailable'],
 })
 
 export const listSessions = defineRoute({
@@ -122,7 +122,7 @@ export const listSessions = defineRoute({
   access: 'user',
   summary: 'My sessions.',
   answers: { 200: z.object({ items: z.array(session) }) },
-  errors: [],
+  errors: ['session_revoked', 'unavailable'],
 })
 
 export const deleteSession = defineRoute({
@@ -134,7 +134,7 @@ export const deleteSession = defineRoute({
   summary: 'End one of my sessions.',
   params: z.object({ sessionId }),
   answers: { 204: null },
-  errors: ['session_not_found'],
+  errors: ['session_revoked', 'session_not_found', 'unavailable'],
 })
 
 export const getJwks = defineRoute({
@@ -145,7 +145,7 @@ export const getJwks = defineRoute({
   access: 'public',
   summary: 'The public keys that access tokens are signed with (RFC 7517).',
   answers: { 200: jwks },
-  errors: [],
+  errors: ['unavailable'],
 })
 
 export const getUser = defineRoute({
@@ -157,7 +157,7 @@ export const getUser = defineRoute({
   summary: 'The public profile of a user.',
   params: z.object({ userId }),
   answers: { 200: publicUser },
-  errors: ['user_not_found'],
+  errors: ['user_not_found', 'unavailable'],
 })
 
 export const findUsers = defineRoute({
@@ -172,7 +172,7 @@ export const findUsers = defineRoute({
     limit: z.coerce.number().int().min(1).max(50).default(20),
   }),
   answers: { 200: z.object({ items: z.array(publicUser) }) },
-  errors: [],
+  errors: ['unavailable'],
 })
 
 export const validateSession = defineRoute({
@@ -184,7 +184,7 @@ export const validateSession = defineRoute({
   summary: 'Is this access token valid, and its session alive?',
   body: z.object({ token: z.string().max(8192) }),
   answers: { 200: z.object({ userId, sessionId, expiresAt: timestamp }) },
-  errors: ['token_invalid', 'token_expired', 'session_revoked'],
+  errors: ['token_invalid', 'token_expired', 'session_revoked', 'unavailable'],
 })
 
 export const lookUpUsers = defineRoute({
@@ -196,5 +196,17 @@ export const lookUpUsers = defineRoute({
   summary: 'The profiles of the users that exist; others are left out.',
   body: z.object({ userIds: z.array(userId).max(5000) }),
   answers: { 200: z.object({ items: z.array(publicUser) }) },
-  errors: [],
+  errors: ['unavailable'],
+})
+
+/** For operators, over the sidecar of `auth` only; the gateway never routes here. */
+export const rotateKeys = defineRoute({
+  id: 'rotateKeys',
+  app: 'auth',
+  method: 'POST',
+  path: '/internal/keys/rotate',
+  access: ['auth'],
+  summary: 'Sign with a new key from now on; the last two keys before it still verify.',
+  answers: { 200: z.object({ kid: z.string() }) },
+  errors: ['unavailable'],
 })

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { AppId } from '../events.ts'
 import { defineRoute } from '../route.ts'
 
 /** What `/readyz` of one service answers. `checks`: name → `ok` or what is wrong. */
@@ -9,6 +10,19 @@ export const readiness = z.object({
   checks: z.record(z.string(), z.string()),
 })
 export type Readiness = z.infer<typeof readiness>
+
+/** `/readyz` of one app, asked over service invocation. Every app has it, and it needs no token. */
+export const readinessOf = (app: AppId) =>
+  defineRoute({
+    id: `${app}Readiness`,
+    app,
+    method: 'GET',
+    path: '/readyz',
+    access: 'public',
+    summary: `Whether ${app} is ready.`,
+    answers: { 200: readiness, 503: readiness },
+    errors: [],
+  })
 
 /** Answered by `auth`, asked through the gateway as `/readyz`: every service by name. 503 where one is not ready. */
 export const systemReadiness = z.object({ ready: z.boolean(), services: z.record(z.string(), readiness) })
