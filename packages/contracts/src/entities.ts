@@ -119,11 +119,16 @@ export const conversationSummary = z.object({
 })
 
 export const presenceStatus = z.enum(['online', 'away', 'dnd', 'offline'])
+/**
+ * `lastSeenAt` is since when they show as they do: for who is offline, when they were last seen. `rev` grows with each
+ * visible change of this person: of two that come out of order, keep the one with the higher.
+ */
 export const presence = z.object({
   userId,
   status: presenceStatus,
   lastSeenAt: timestamp.nullable(),
   text: z.string().optional(),
+  rev: z.number().int().optional(),
 })
 
 /** What a client sends to post a message, over HTTP or a socket. */

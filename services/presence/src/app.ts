@@ -1,0 +1,88 @@
+import { presenceChanged } from '@parley/contracts'
+import {
+  type Caller,
+  type Clock,
+  createHttpApp,
+  type DocumentStore,
+  type Logger,
+  type Sidecar,
+} from '@parley/kit'
+import type { Express } from 'express'
+import { timing } from './domain/timing.ts'
+import { createDueList } from './due-list.ts'
+import { registerEvents } from './events.ts'
+import { createNodeShards } from './node-shards.ts'
+import { createNodeTable } from './node-table.ts'
+import { createPeople } from './people.ts'
+import { createRound } from './rounds.ts'
+import { registerRoutes } from './routes.ts'
+import { createTeller } from './teller.ts'
+
+export interface PresenceDeps {
+  readonly version: string
+  readonly logger: Logger
+  readonly clock: Clock
+  readonly store: DocumentStore
+  readonly sidecar: Pick<Sidecar, 'publish' | 'invoke' | 'check'>
+  readonly verifyToken: (token: string) => Promise<Caller>
+  readonly appApiToken?: string | undefined
+  readonly draining?: () => boolean
+}
+
+export interface PresenceApp {
+  readonly express: Express
+  /** One look at the clock. `start` does it every second until `stop`, which waits for the one under way. */
+  readonly round: () => Promise<void>
+  start(): void
+  stop(): Promise<void>
+}
+
+export function createPresenceApp(deps: PresenceDeps): PresenceApp {
+  const { store, clock, sidecar, logger } = deps
+  const nodes = createNodeTable({ store, clock })
+  const shards = createNodeShards({ store, clock })
+  const due = createDueList({ store, clock })
+  const tell = createTeller((items) => sidecar.publish(presenceChanged, { items }))
+  const people = createPeople({ store, clock, nodes, shards, due, tell })
+  const round = createRound({ clock, nodes, shards, due, people })
+  const express = createHttpApp(
+    {
+      app: 'presence',
+      version: deps.version,
+      logger,
+      verifyToken: deps.verifyToken,
+      readiness: async () => ({ sidecar: await sidecar.check() }),
+      ...(deps.appApiToken === undefined ? {} : { appApiToken: deps.appApiToken }),
+      ...(deps.draining === undefined ? {} : { draining: deps.draining }),
+    },
+    (http) => {
+      registerRoutes(http, { people, sidecar })
+      registerEvents(http, { people, nodes })
+    },
+  )
+  return { express, round, ...repeat(round, clock, logger) }
+}
+
+function repeat(round: () => Promise<void>, clock: Clock, logger: Logger) {
+  let stopped = false
+  let timer: { cancel(): void } | undefined
+  let running: Promise<void> = Promise.resolve()
+
+  function plan(): void {
+    if (stopped) return
+    timer = clock.setTimeout(() => {
+      running = round()
+        .catch((error) => logger.warn({ err: error }, 'a round failed; the next one does its work'))
+        .finally(plan)
+    }, timing.tickMs)
+  }
+
+  return {
+    start: plan,
+    async stop(): Promise<void> {
+      stopped = true
+      timer?.cancel()
+      await running
+    },
+  }
+}

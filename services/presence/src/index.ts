@@ -1,0 +1,1 @@
+export { createPresenceApp, type PresenceApp, type PresenceDeps } from './app.ts'

@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { componentNames, getJwks } from '@parley/contracts'
+import {
+  createLogger,
+  createSidecar,
+  createTokenVerifier,
+  daprDocumentStore,
+  parseConfig,
+  runService,
+  serviceConfig,
+  systemClock,
+} from '@parley/kit'
+import { createPresenceApp } from './app.ts'
+
+const config = parseConfig(serviceConfig, process.env)
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string
+}
+const logger = createLogger('presence', config.logLevel)
+const sidecar = createSidecar({
+  app: 'presence',
+  httpPort: config.daprHttpPort,
+  logger,
+  ...(config.daprApiToken === undefined ? {} : { apiToken: config.daprApiToken }),
+})
+let draining = false
+const app = createPresenceApp({
+  version,
+  logger,
+  clock: systemClock,
+  sidecar,
+  store: daprDocumentStore({ sidecar, component: componentNames.stores.presence }),
+  verifyToken: createTokenVerifier({ jwks: () => sidecar.invoke(getJwks) }),
+  appApiToken: config.appApiToken,
+  draining: () => draining,
+})
+const starting = new AbortController()
+
+await runService({
+  name: 'presence',
+  logger,
+  server: createServer(app.express),
+  port: config.appPort,
+  bind: config.bind,
+  async ready() {
+    await sidecar.waitUntilReady({ signal: starting.signal })
+    app.start()
+  },
+  async drain() {
+    draining = true
+    starting.abort()
+    await app.stop()
+  },
+  close: () => sidecar.close(),
+})
