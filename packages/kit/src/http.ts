@@ -86,10 +86,10 @@ export interface HandlerRequest<R extends RouteContract> {
  * Serves a route: parse → `fn` → answer. The answer is not checked against the contract again: its type was, and
  * whoever calls parses it at its own edge, so a check here would only cost a second walk through each history page.
  */
-export function handle<R extends RouteContract>(
+export function handle<R extends RouteContract, const A extends AnswerOf<R>>(
   http: HttpApp,
   route: R,
-  fn: (request: HandlerRequest<R>) => Promise<AnswerOf<R>>,
+  fn: (request: HandlerRequest<R>) => Promise<A>,
 ): void {
   const { options } = http
   const { access } = route

@@ -33,7 +33,13 @@ export function toEntry(conversationId: ConversationId, stored: StoredEntry): En
     }
     case 'conversation': {
       const { createdAt, createdBy, memberCount } = stored
-      const conversation: Conversation = { id: conversationId, ...stored.conversation, createdAt, createdBy, memberCount }
+      const conversation: Conversation = {
+        id: conversationId,
+        ...stored.conversation,
+        createdAt,
+        createdBy,
+        memberCount,
+      }
       return { ...base, kind: 'conversation', conversation }
     }
   }

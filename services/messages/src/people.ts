@@ -1,13 +1,14 @@
 import { type ConversationId, laneOf, type UserId } from '@parley/contracts'
 import { ChatError, type DocumentStore, type Family } from '@parley/kit'
-import pMap from 'p-map'
+import pLimit from 'p-limit'
 import { families, type StoredEntry } from './log/stored.ts'
 
 /** A person's conversations are spread over so many documents, so that none grows large at 5,000 of them. */
 const shards = 8
 const shardKey = (user: UserId, shard: number): string => `${user}:${shard}`
 const shardOf = (conversation: ConversationId): number => laneOf(conversation) % shards
-const shardKeys = (user: UserId): string[] => Array.from({ length: shards }, (_, shard) => shardKey(user, shard))
+const shardKeys = (user: UserId): string[] =>
+  Array.from({ length: shards }, (_, shard) => shardKey(user, shard))
 
 const attempts = 10
 const writesInFlight = 16
@@ -45,7 +46,12 @@ export function createPeople(store: DocumentStore): People {
     throw new ChatError('unavailable', { detail: 'A document changed too often at once.' })
   }
 
-  async function writeInbox(user: UserId, conversation: ConversationId, seq: number, joined: boolean): Promise<void> {
+  async function writeInbox(
+    user: UserId,
+    conversation: ConversationId,
+    seq: number,
+    joined: boolean,
+  ): Promise<void> {
     await update(families.inbox, shardKey(user, shardOf(conversation)), (inbox) => {
       const known = inbox?.conversations[conversation]
       if (known && known.seq >= seq) return undefined
@@ -71,9 +77,9 @@ export function createPeople(store: DocumentStore): People {
       for (const entry of entries)
         if (entry.kind === 'member' && entry.change !== 'role')
           last.set(entry.userId, { seq: entry.seq, joined: entry.change === 'added' })
-      await pMap(last, ([user, { seq, joined }]) => writeInbox(user, conversation, seq, joined), {
-        concurrency: writesInFlight,
-      })
+      await pLimit(writesInFlight).map(last, ([user, { seq, joined }]) =>
+        writeInbox(user, conversation, seq, joined),
+      )
     },
     async conversations(user) {
       return (await inboxes([user])).get(user) ?? []

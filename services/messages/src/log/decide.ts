@@ -25,13 +25,18 @@ export function decide(fold: Fold, command: Command, now: string): Decision {
     case 'message':
       return post(fold, command)
     case 'rename':
-      if (!mayManage(fold, sender)) return refuse('forbidden', 'Only owners and admins may rename this conversation.')
+      if (!mayManage(fold, sender))
+        return refuse('forbidden', 'Only owners and admins may rename this conversation.')
       return rename(fold, command, now)
     case 'add-members':
       if (!mayManage(fold, sender)) return refuse('forbidden', 'Only owners and admins may add members here.')
       if (command.role && command.role !== 'member' && sender.role !== 'owner')
         return refuse('forbidden', 'Only an owner may give a role.')
-      return addMembers(fold, command.userIds.filter((id) => !isMember(fold, id)), command)
+      return addMembers(
+        fold,
+        command.userIds.filter((id) => !isMember(fold, id)),
+        command,
+      )
     case 'set-role':
       return setRole(fold, sender, command)
     case 'remove-member':
@@ -67,7 +72,8 @@ function create(fold: Fold, command: Extract<Command, { kind: 'create' }>, now: 
 
 function post(fold: Fold, command: Extract<Command, { kind: 'message' }>): Decision {
   for (const seq of [command.replyTo, command.threadOf])
-    if (seq !== undefined && seq > fold.seq) return refuse('message_not_found', `There is no message ${seq} to refer to.`)
+    if (seq !== undefined && seq > fold.seq)
+      return refuse('message_not_found', `There is no message ${seq} to refer to.`)
   const { clientId, text, replyTo, threadOf, mentions } = command
   const entry: NewEntry = {
     kind: 'message',
@@ -80,7 +86,11 @@ function post(fold: Fold, command: Extract<Command, { kind: 'message' }>): Decis
   return { entries: [entry], unfinished: false }
 }
 
-function addMembers(fold: Fold, missing: UserId[], command: Extract<Command, { kind: 'add-members' }>): Decision {
+function addMembers(
+  fold: Fold,
+  missing: UserId[],
+  command: Extract<Command, { kind: 'add-members' }>,
+): Decision {
   const unique = [...new Set(missing)]
   if (fold.memberCount + unique.length > limits.conversationMembers) return full()
   const role = command.role ?? 'member'
@@ -92,14 +102,22 @@ function addMembers(fold: Fold, missing: UserId[], command: Extract<Command, { k
 
 function setRole(fold: Fold, sender: MemberState, command: Extract<Command, { kind: 'set-role' }>): Decision {
   const target = fold.members.get(command.userId)
-  if (fold.kind === 'direct' || sender.role !== 'owner') return refuse('forbidden', 'Only an owner may give a role.')
+  if (fold.kind === 'direct' || sender.role !== 'owner')
+    return refuse('forbidden', 'Only an owner may give a role.')
   if (!target?.active) return refuse('member_not_found', 'This person is not a member.')
   if (target.role === command.role) return done(command.clientId, [])
-  if (target.role === 'owner' && owners(fold) === 1) return refuse('forbidden', 'The last owner must stay an owner.')
-  return done(command.clientId, [{ kind: 'member', userId: command.userId, change: 'role', role: command.role }])
+  if (target.role === 'owner' && owners(fold) === 1)
+    return refuse('forbidden', 'The last owner must stay an owner.')
+  return done(command.clientId, [
+    { kind: 'member', userId: command.userId, change: 'role', role: command.role },
+  ])
 }
 
-function removeMember(fold: Fold, sender: MemberState, command: Extract<Command, { kind: 'remove-member' }>): Decision {
+function removeMember(
+  fold: Fold,
+  sender: MemberState,
+  command: Extract<Command, { kind: 'remove-member' }>,
+): Decision {
   if (fold.kind === 'direct') return refuse('forbidden', 'Nobody leaves a direct conversation.')
   const target = fold.members.get(command.userId)
   if (!target?.active) return done(command.clientId, [])
@@ -122,7 +140,9 @@ const owners = (fold: Fold): number =>
 /** Who owns the conversation when its last owner leaves: an admin before a member, the longest there first. */
 function successor(fold: Fold, leaving: UserId): UserId | undefined {
   const others = [...fold.members].filter(([id, member]) => member.active && id !== leaving)
-  others.sort(([, a], [, b]) => Number(b.role === 'admin') - Number(a.role === 'admin') || a.joinedSeq - b.joinedSeq)
+  others.sort(
+    ([, a], [, b]) => Number(b.role === 'admin') - Number(a.role === 'admin') || a.joinedSeq - b.joinedSeq,
+  )
   return others[0]?.[0]
 }
 

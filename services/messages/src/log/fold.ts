@@ -33,9 +33,17 @@ export interface Fold {
   memberCount: number
 }
 
-export const emptyFold = (): Fold => ({ seq: 0, at: '', count: 0, lastMessage: null, members: new Map(), memberCount: 0 })
+export const emptyFold = (): Fold => ({
+  seq: 0,
+  at: '',
+  count: 0,
+  lastMessage: null,
+  members: new Map(),
+  memberCount: 0,
+})
 
-export const isCounted = (entry: StoredEntry): boolean => entry.kind === 'message' && entry.threadOf === undefined
+export const isCounted = (entry: StoredEntry): boolean =>
+  entry.kind === 'message' && entry.threadOf === undefined
 
 /** Folds the next entry in. Changes `fold`: a conversation of thousands is not copied for each message. */
 export function applyEntry(fold: Fold, entry: StoredEntry): void {
@@ -44,9 +52,11 @@ export function applyEntry(fold: Fold, entry: StoredEntry): void {
   fold.at = entry.at
   switch (entry.kind) {
     case 'message':
-      return applyMessage(fold, entry)
+      applyMessage(fold, entry)
+      return
     case 'member':
-      return applyMember(fold, entry)
+      applyMember(fold, entry)
+      return
     case 'conversation':
       fold.kind = entry.conversation.kind
       fold.createdAt ??= entry.createdAt
@@ -123,7 +133,15 @@ export function foldFromState(stored: State['fold']): Fold {
   const fold = { ...emptyFold(), ...stored, members: new Map() } as Fold
   for (const [id, tuple] of Object.entries(stored.members)) {
     const [role, joinedAt, joinedSeq, active, postedSeq, postedCount, mentions] = tuple
-    fold.members.set(id as UserId, { role, joinedAt, joinedSeq, active, postedSeq, postedCount, mentions: [...mentions] })
+    fold.members.set(id as UserId, {
+      role,
+      joinedAt,
+      joinedSeq,
+      active,
+      postedSeq,
+      postedCount,
+      mentions: [...mentions],
+    })
     if (active) fold.memberCount += 1
   }
   return fold

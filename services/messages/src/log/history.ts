@@ -1,6 +1,14 @@
 import type { DocumentStore, Stored } from '@parley/kit'
 import { isCounted } from './fold.ts'
-import { type Block, families, keys, type Page, pageOf, type StoredEntry, type StoredMessage } from './stored.ts'
+import {
+  type Block,
+  families,
+  keys,
+  type Page,
+  pageOf,
+  type StoredEntry,
+  type StoredMessage,
+} from './stored.ts'
 import { isMessage, type View } from './view.ts'
 
 export interface HistoryRange {
@@ -97,7 +105,9 @@ export function createHistory(store: DocumentStore): History {
     if (after >= head) return []
     const tailStart = view.tail[0]?.firstSeq ?? head + 1
     const fromTail = (from: number): StoredEntry[] =>
-      view.tail.flatMap((block) => (block.lastSeq > from ? block.entries.filter((entry) => entry.seq > from) : []))
+      view.tail.flatMap((block) =>
+        block.lastSeq > from ? block.entries.filter((entry) => entry.seq > from) : [],
+      )
     if (after + 1 >= tailStart) return fromTail(after).slice(0, limit)
 
     const result: StoredEntry[] = []
@@ -134,7 +144,9 @@ export function createHistory(store: DocumentStore): History {
       if (seq < 1) return 0
       const [page] = await pages(view, [pageOf(seq)])
       if (!page) return 0
-      return page.countBefore + page.messages.filter((message) => message.seq <= seq && isCounted(message)).length
+      return (
+        page.countBefore + page.messages.filter((message) => message.seq <= seq && isCounted(message)).length
+      )
     },
   }
 }

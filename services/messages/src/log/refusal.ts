@@ -46,7 +46,10 @@ export async function settleRefusal(
     if (known?.phase !== 'tentative') {
       const decision = decide(view.fold, command, deps.iso())
       if (!('refused' in decision)) return 'reconsider'
-      await write({ refused: decision.refused, phase: 'tentative', until: clock.now() + refusalMs }, found?.etag)
+      await write(
+        { refused: decision.refused, phase: 'tentative', until: clock.now() + refusalMs },
+        found?.etag,
+      )
       continue
     }
     await views.readForward(view)
@@ -56,7 +59,8 @@ export async function settleRefusal(
       if (await write({ ...known, phase: 'withdrawn' }, found?.etag)) return 'reconsider'
       continue
     }
-    if (await write({ ...known, refused: decision.refused, phase: 'final' }, found?.etag)) return decision.refused
+    if (await write({ ...known, refused: decision.refused, phase: 'final' }, found?.etag))
+      return decision.refused
   }
   return undefined
 }

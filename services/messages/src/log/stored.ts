@@ -1,4 +1,14 @@
-import { clientId, conversationId, conversationKind, type ErrorCode, errorCatalogue, role, seq, timestamp, userId } from '@parley/contracts'
+import {
+  clientId,
+  conversationId,
+  conversationKind,
+  type ErrorCode,
+  errorCatalogue,
+  role,
+  seq,
+  timestamp,
+  userId,
+} from '@parley/contracts'
 import { defineFamily } from '@parley/kit'
 import { z } from 'zod'
 
@@ -86,7 +96,10 @@ export type State = z.infer<typeof state>
 export const sent = z.union([
   z.object({ seq }),
   z.object({
-    refused: z.object({ code: z.enum(Object.keys(errorCatalogue) as [ErrorCode, ...ErrorCode[]]), message: z.string() }),
+    refused: z.object({
+      code: z.enum(Object.keys(errorCatalogue) as [ErrorCode, ...ErrorCode[]]),
+      message: z.string(),
+    }),
     phase: z.enum(['tentative', 'final', 'withdrawn']),
     until: z.number(),
   }),

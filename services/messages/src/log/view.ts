@@ -1,6 +1,15 @@
 import { ChatError } from '@parley/kit'
 import { applyEntry, emptyFold, type Fold, foldFromState, foldToState } from './fold.ts'
-import { type Block, commandKey, type Page, pageOf, pageSpan, type State, type StoredEntry, type StoredMessage } from './stored.ts'
+import {
+  type Block,
+  commandKey,
+  type Page,
+  pageOf,
+  pageSpan,
+  type State,
+  type StoredEntry,
+  type StoredMessage,
+} from './stored.ts'
 
 /**
  * A conversation in memory: the fold over its log up to block `n`, and what the store's projection does not hold yet.
@@ -108,9 +117,11 @@ export function trim(view: View, n: number, etag: string | undefined): void {
   view.etag = etag
   const lastDropped = dropped.at(-1)
   // A page is on record once the block that begins the next one is projected.
-  if (lastDropped) for (const k of view.filled.keys()) if (k < pageOf(lastDropped.lastSeq)) view.filled.delete(k)
+  if (lastDropped)
+    for (const k of view.filled.keys()) if (k < pageOf(lastDropped.lastSeq)) view.filled.delete(k)
 }
 
-export const tailEntries = (view: View): number => view.fold.seq - ((view.tail[0]?.firstSeq ?? view.fold.seq + 1) - 1)
+export const tailEntries = (view: View): number =>
+  view.fold.seq - ((view.tail[0]?.firstSeq ?? view.fold.seq + 1) - 1)
 
 export const isMessage = (entry: StoredEntry): entry is StoredMessage => entry.kind === 'message'

@@ -1,6 +1,6 @@
 import type { DocumentStore, Stored } from '@parley/kit'
-import { type Block, families, keys, type State } from './stored.ts'
 import { coalesce } from './coalesce.ts'
+import { type Block, families, keys, type State } from './stored.ts'
 import { applyBlock, damaged, type View, viewFrom } from './view.ts'
 
 /** How many blocks one read asks for: one tells whether there is anything new, more to catch up. */

@@ -3,9 +3,9 @@ import { ChatError, type Clock, type CreateOutcome, type DocumentStore, type Log
 import { type Draft, fitting, nextBlock } from './block.ts'
 import { coalesce } from './coalesce.ts'
 import { decide } from './decide.ts'
-import { settleRefusal, type Refusal } from './refusal.ts'
-import { type Block, blockLimits, commandKey, families, keys, type Sent, type StoredEntry } from './stored.ts'
 import type { Projector } from './projector.ts'
+import { type Refusal, settleRefusal } from './refusal.ts'
+import { type Block, blockLimits, commandKey, families, keys, type Sent, type StoredEntry } from './stored.ts'
 import { applyBlock, tailEntries, type View } from './view.ts'
 import type { Views } from './views.ts'
 
@@ -133,7 +133,10 @@ export function createWriter(deps: {
   }
 
   /** What is on record of a client id. A read that fails is never taken for "nothing". */
-  async function lookUp(view: View, { senderId, clientId }: Command): Promise<StoredEntry | Sent | undefined> {
+  async function lookUp(
+    view: View,
+    { senderId, clientId }: Command,
+  ): Promise<StoredEntry | Sent | undefined> {
     const inTail = view.ids.get(commandKey(senderId, clientId))
     if (inTail) return inTail
     const sent = await readSent(keys.sent(view.id, senderId, clientId))
@@ -180,7 +183,8 @@ export function createWriter(deps: {
     let created = await createBlock(item)
     // The write may still land. The only sound way on is the same block again, or to say that nothing is known.
     if (created.outcome === 'unknown') created = await createBlock(item)
-    if (created.outcome === 'unknown') return giveUp(jobs, 'the store did not say whether the block was written')
+    if (created.outcome === 'unknown')
+      return giveUp(jobs, 'the store did not say whether the block was written')
     if (created.outcome === 'exists' && created.stored.nonce !== value.nonce) return views.readForward(view)
     applyBlock(view, n, value)
 
@@ -207,7 +211,12 @@ export function createWriter(deps: {
     lookUp,
     submit(conversation, command) {
       return new Promise((resolve) => {
-        const job: Job = { command, key: commandKey(command.senderId, command.clientId), written: [], resolve }
+        const job: Job = {
+          command,
+          key: commandKey(command.senderId, command.clientId),
+          written: [],
+          resolve,
+        }
         const jobs = queues.get(conversation)
         if (jobs) return void jobs.push(job)
         const started = [job]

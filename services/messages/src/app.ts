@@ -1,0 +1,106 @@
+import { conversationChanged, limits } from '@parley/contracts'
+import {
+  type Caller,
+  type Clock,
+  createHttpApp,
+  type DocumentStore,
+  type Logger,
+  newId,
+  type Sidecar,
+} from '@parley/kit'
+import type { Express } from 'express'
+import { RateLimiterMemory } from 'rate-limiter-flexible'
+import { createAnnouncer, everyInterval, headsIntervalMs } from './announcer.ts'
+import { createCommands } from './commands.ts'
+import { createConversations } from './conversations.ts'
+import { createDeadLetters } from './dead-letters.ts'
+import { registerEvents } from './events.ts'
+import { createConversationLog } from './log/index.ts'
+import { createPeople } from './people.ts'
+import { registerRoutes } from './routes.ts'
+
+/** How many conversations stay in memory; beyond that the longest unused are projected and dropped. */
+const maxViews = 10_000
+
+export interface MessagesDeps {
+  readonly store: DocumentStore
+  readonly sidecar: Sidecar
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly version: string
+  readonly appApiToken?: string
+  readonly rateLimits: boolean
+  readonly verifyToken: (token: string) => Promise<Caller>
+}
+
+export interface MessagesApp {
+  readonly http: Express
+  start(): void
+  /** Resolves when every command that was taken has its outcome and the last heads are told. */
+  drain(): Promise<void>
+}
+
+export function createMessagesApp(deps: MessagesDeps): MessagesApp {
+  const { store, sidecar, clock, logger } = deps
+  const people = createPeople(store)
+  const log = createConversationLog({
+    store,
+    clock,
+    logger,
+    newNonce: newId,
+    writeInboxes: people.writeInboxes,
+    maxViews,
+  })
+  const announcer = createAnnouncer(sidecar)
+  const commands = createCommands({ log, people, announcer, sidecar, clock, logger })
+  const conversations = createConversations(log, people)
+  const deadLetters = createDeadLetters({ store, sidecar, clock })
+  // A bucket of the burst's size that is full again after burst / rate seconds.
+  const sendRate = deps.rateLimits
+    ? new RateLimiterMemory({
+        points: limits.messageBurst,
+        duration: limits.messageBurst / limits.messagesPerSecond,
+      })
+    : undefined
+
+  let draining = false
+  const http = createHttpApp(
+    {
+      app: 'messages',
+      version: deps.version,
+      logger,
+      ...(deps.appApiToken === undefined ? {} : { appApiToken: deps.appApiToken }),
+      verifyToken: deps.verifyToken,
+      readiness: async () => ({ sidecar: await sidecar.check() }),
+      draining: () => draining,
+    },
+    (app) => {
+      registerEvents(app, commands, deadLetters)
+      registerRoutes(app, { log, conversations, commands, people, deadLetters, sidecar, clock, sendRate })
+    },
+  )
+
+  async function tellHeads(): Promise<void> {
+    try {
+      const heads = announcer.takeHeads()
+      if (Object.keys(heads).length > 0) await sidecar.publish(conversationChanged, { heads })
+      await log.trimMemory()
+    } catch (error) {
+      logger.warn({ err: error }, 'the heads could not be told; the next ones will be')
+    }
+  }
+
+  let interval: { stop(): void } | undefined
+  return {
+    http,
+    start() {
+      interval = everyInterval(clock, headsIntervalMs, tellHeads)
+    },
+    async drain() {
+      draining = true
+      interval?.stop()
+      await log.writer.idle()
+      await tellHeads()
+    },
+  }
+}

@@ -1,0 +1,8 @@
+/** The parts that tests and the simulation drive by themselves. */
+
+export { createAnnouncer } from './announcer.ts'
+export { createMessagesApp, type MessagesApp, type MessagesDeps } from './app.ts'
+export { type Commands, createCommands } from './commands.ts'
+export { type ConversationLog, createConversationLog } from './log/index.ts'
+export { type Block, families, keys, type StoredEntry } from './log/stored.ts'
+export { createPeople } from './people.ts'

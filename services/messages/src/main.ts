@@ -1,0 +1,47 @@
+import { createServer } from 'node:http'
+import { componentNames, getJwks } from '@parley/contracts'
+import {
+  createLogger,
+  createSidecar,
+  createTokenVerifier,
+  daprDocumentStore,
+  parseConfig,
+  runService,
+  serviceConfig,
+  systemClock,
+} from '@parley/kit'
+import { createMessagesApp } from './app.ts'
+
+const config = parseConfig(serviceConfig, process.env)
+const logger = createLogger('messages', config.logLevel)
+const { appApiToken, daprApiToken } = config
+const sidecar = createSidecar({
+  httpPort: config.daprHttpPort,
+  app: 'messages',
+  logger,
+  ...(daprApiToken === undefined ? {} : { apiToken: daprApiToken }),
+})
+const app = createMessagesApp({
+  store: daprDocumentStore({ sidecar, component: componentNames.stores.messages }),
+  sidecar,
+  clock: systemClock,
+  logger,
+  version: process.env.npm_package_version ?? '0.1.0',
+  rateLimits: config.rateLimits,
+  verifyToken: createTokenVerifier({ jwks: () => sidecar.invoke(getJwks) }),
+  ...(appApiToken === undefined ? {} : { appApiToken }),
+})
+
+await runService({
+  name: 'messages',
+  logger,
+  server: createServer(app.http),
+  port: config.appPort,
+  bind: config.bind,
+  ready: async () => {
+    await sidecar.waitUntilReady({ signal: AbortSignal.timeout(60_000) })
+    app.start()
+  },
+  drain: app.drain,
+  close: sidecar.close,
+})
