@@ -34,19 +34,19 @@ export function registerRoutes(http: HttpApp, { people, sidecar }: RouteDeps): v
   }
 
   handle(http, getPresence, async ({ caller, query, signal }) => ({
-    status: 200 as const,
+    status: 200,
     body: await look(caller.userId, query.userIds, signal),
   }))
   handle(http, setPresence, async ({ caller, body }) => {
     await people.choose(caller.userId, body)
-    return { status: 204 as const }
+    return { status: 204 }
   })
   handle(http, internalWatch, async ({ body, signal }) => ({
-    status: 200 as const,
+    status: 200,
     body: await look(body.userId, body.userIds, signal),
   }))
   handle(http, internalOnline, async ({ body }) => ({
-    status: 200 as const,
+    status: 200,
     body: { userIds: await people.online([...new Set(body.userIds)]) },
   }))
 }
