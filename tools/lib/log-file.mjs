@@ -1,0 +1,118 @@
+// The log of one app and its sidecar. Both write straight into the file, so they can go on writing when the supervisor is
+// gone; what a person should see at once is read back from it.
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  statSync,
+} from 'node:fs'
+import { dirname } from 'node:path'
+
+/** @typedef {{ level: 'warning' | 'error' | 'fatal', text: string }} Notice */
+
+export class LogFile {
+  /** @param {string} path the log of the run before is kept as `<path>.1` */
+  constructor(path) {
+    this.path = path
+    mkdirSync(dirname(path), { recursive: true })
+    if (existsSync(path)) renameSync(path, `${path}.1`)
+    closeSync(openSync(path, 'a'))
+    this.readTo = 0
+    this.rest = ''
+  }
+
+  open() {
+    return openSync(this.path, 'a')
+  }
+
+  size() {
+    return statSync(this.path).size
+  }
+
+  /** @param {number} from */
+  textFrom(from) {
+    return readFileSync(this.path).subarray(from).toString('utf8')
+  }
+
+  /** @returns {string[]} the complete lines since the last call, of which at most 256 KiB are looked at */
+  newLines() {
+    const size = this.size()
+    const from = Math.max(this.readTo, size - 256 * 1024)
+    if (size <= from) return []
+    const buffer = Buffer.alloc(size - from)
+    const file = openSync(this.path, 'r')
+    readSync(file, buffer, 0, buffer.length, from)
+    closeSync(file)
+    this.readTo = size
+    const lines = (this.rest + buffer).split('\n')
+    this.rest = lines.pop() ?? ''
+    return lines
+  }
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the CLI colours what it passes on
+const colors = /\x1b\[[0-9;]*m/g
+const pinoLevels = /** @type {const} */ ({ 40: 'warning', 50: 'error', 60: 'fatal' })
+
+/**
+ * What a line says, if it is more than information. Three write into the file: the app (pino's JSON behind `== APP ==`),
+ * daprd (logfmt) and the CLI (a symbol in front).
+ * @param {string} raw
+ * @returns {Notice | undefined}
+ */
+export function readNotice(raw) {
+  const line = raw.replace(colors, '').trim()
+  if (line.startsWith('== APP == ')) return readAppLine(line.slice('== APP == '.length))
+  const daprd = /\blevel=(warning|error|fatal)\b.*?\bmsg="((?:[^"\\]|\\.)*)"/.exec(line)
+  if (daprd) {
+    return {
+      level: /** @type {Notice['level']} */ (daprd[1]),
+      text: `sidecar: ${/** @type {string} */ (daprd[2]).replaceAll('\\"', '"')}`,
+    }
+  }
+  const cli = /^(❌|⚠)\uFE0F?\s+(.*)$/u.exec(line)
+  if (cli) return { level: cli[1] === '❌' ? 'error' : 'warning', text: /** @type {string} */ (cli[2]) }
+  return undefined
+}
+
+/** @param {string} line */
+function readAppLine(line) {
+  try {
+    const entry = JSON.parse(line)
+    const level = pinoLevels[/** @type {40} */ (entry.level)]
+    const cause = entry.err?.message ?? entry.error
+    return level && { level, text: [entry.msg, cause].filter((part) => typeof part === 'string').join(': ') }
+  } catch {
+    // Not pino: Node's own report of a crash, or a ConfigError on its way out.
+    return /^(?:\w*Error\b|node:internal)/.test(line)
+      ? { level: /** @type {const} */ ('error'), text: line }
+      : undefined
+  }
+}
+
+/** What the CLI says whenever a run ends, and what follows from an app's end: no news. */
+const echoes = [
+  /^Error exiting (Dapr|App)/,
+  /^The (daprd|App) process exited/,
+  /Could not update sidecar metadata/,
+  /^sidecar: .*(context canceled|http: Server closed)/,
+]
+export const isEcho = (/** @type {Notice} */ notice) => echoes.some((pattern) => pattern.test(notice.text))
+
+/**
+ * Why a run failed, in the words of whoever failed first.
+ * @param {string} text of one run
+ * @returns {string}
+ */
+export function explainFailure(text) {
+  const notices = text.split('\n').flatMap((line) => readNotice(line) ?? [])
+  const telling = notices.filter((notice) => !isEcho(notice))
+  const worst =
+    telling.find(({ level }) => level === 'fatal') ?? telling.find(({ level }) => level === 'error')
+  const found = worst ?? telling[0] ?? notices[0]
+  return found?.text ?? (text.replace(colors, '').trim().split('\n').at(-1) || 'it said nothing')
+}

@@ -1,0 +1,59 @@
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { root } from './root.mjs'
+import { SetupError } from './terminal.mjs'
+
+const options = /** @type {const} */ ({
+  profile: { type: 'string' },
+  broker: { type: 'string' },
+  stores: { type: 'string' },
+  'port-offset': { type: 'string' },
+  data: { type: 'string' },
+  'run-file': { type: 'string' },
+  verbose: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+})
+
+const usage = `  --profile <name>      the servers to run on: embedded (the default), redis
+  --broker <name>       a folder of components/brokers
+  --stores <name>       a folder of components/stores
+  --port-offset <n>     adds n to every port, so that a second Parley can run beside the first
+  --data <directory>    where .data/ is (the default: the root of the repository)
+  --run-file <path>     another dapr.yaml
+  --verbose             shows what the services log, too`
+
+/**
+ * @param {'start' | 'infra'} command
+ * @param {readonly string[]} args
+ */
+export function readOptions(command, args) {
+  const { values } = parse(args)
+  if (values.help) {
+    console.log(`npm ${command === 'start' ? 'start' : `run ${command}`} -- [options]\n${usage}`)
+    process.exit(0)
+  }
+  const portOffset = Number(values['port-offset'] ?? 0)
+  if (!Number.isInteger(portOffset) || portOffset < 0 || portOffset > 45_000) {
+    throw new SetupError(
+      `--port-offset takes a whole number from 0 to 45000, not "${values['port-offset']}".`,
+    )
+  }
+  return {
+    profile: values.profile,
+    broker: values.broker,
+    stores: values.stores,
+    portOffset,
+    runDir: values.data === undefined ? root : resolve(values.data),
+    runFile: values['run-file'] === undefined ? undefined : resolve(values['run-file']),
+    verbose: values.verbose === true,
+  }
+}
+
+function parse(/** @type {readonly string[]} */ args) {
+  try {
+    return parseArgs({ args: [...args], options, strict: true, allowPositionals: false })
+  } catch (error) {
+    const what = /** @type {Error} */ (error).message.split('. ')[0]
+    throw new SetupError(`${what}. These are the options:\n${usage}`)
+  }
+}

@@ -1,0 +1,79 @@
+// A database or broker that we start as a process of its own.
+import { spawn } from 'node:child_process'
+import { closeSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { groupIsAlive, identify, signal } from './processes.mjs'
+import { SetupError } from './terminal.mjs'
+
+/**
+ * @typedef {object} ServerProcess
+ * @property {import('./processes.mjs').ProcessId} id
+ * @property {() => Promise<void>} stop
+ * @property {Promise<number | null>} exited
+ */
+
+/**
+ * @param {object} options
+ * @param {string} options.name
+ * @param {string} options.command
+ * @param {readonly string[]} options.args
+ * @param {string} options.logFile
+ * @param {string} [options.input] for its standard input
+ * @param {string} [options.cwd]
+ * @param {number} [options.uid]
+ * @param {number} [options.gid]
+ * @param {() => boolean | Promise<boolean>} options.isReady asked until it says yes
+ * @param {NodeJS.Signals} options.stopSignal
+ * @returns {Promise<ServerProcess>}
+ */
+export async function startServerProcess(options) {
+  mkdirSync(dirname(options.logFile), { recursive: true })
+  const log = openSync(options.logFile, 'a')
+  const logStart = statSync(options.logFile).size
+  // In a group of its own, so that Ctrl-C in the terminal does not reach it: it goes last, after those who write to it.
+  const child = spawn(options.command, [...options.args], {
+    detached: true,
+    stdio: [options.input === undefined ? 'ignore' : 'pipe', log, log],
+    ...(options.cwd ? { cwd: options.cwd } : {}),
+    ...(options.uid === undefined ? {} : { uid: options.uid, gid: /** @type {number} */ (options.gid) }),
+  })
+  closeSync(log)
+  child.stdin?.end(options.input)
+  /** @type {Promise<number | null>} */
+  const exited = new Promise((resolve) => {
+    child.on('exit', (code) => resolve(code))
+    child.on('error', () => resolve(127))
+  })
+  let ended = false
+  exited.then(() => {
+    ended = true
+  })
+  const deadline = Date.now() + 30_000
+  while (!(await options.isReady())) {
+    if (ended || Date.now() > deadline) {
+      if (child.pid) signal(-child.pid, 'SIGKILL')
+      const said = readFileSync(options.logFile, 'utf8')
+        .slice(logStart)
+        .trim()
+        .split('\n')
+        .slice(-3)
+        .join('\n  ')
+      throw new SetupError(
+        `${options.name} does not start${said ? `:\n  ${said}` : ''}\nMore is in ${options.logFile}.`,
+      )
+    }
+    await sleep(25)
+  }
+  const pid = /** @type {number} */ (child.pid)
+  return {
+    id: identify(pid) ?? { pid, startedAt: '' },
+    exited,
+    async stop() {
+      if (ended) return
+      signal(pid, options.stopSignal)
+      await Promise.race([exited, sleep(8_000, undefined, { ref: false })])
+      if (!ended || groupIsAlive(pid)) signal(-pid, 'SIGKILL')
+    },
+  }
+}

@@ -1,0 +1,246 @@
+// Keeps one `dapr run` alive: an app and its sidecar.
+//
+//   waiting ──spawn──▶ running ──readyz──▶ ready
+//      ▲                  │                  │
+//      └────back-off──────┴───one of the three processes is gone
+//
+// `stop` leads out of every state. `dapr run` ends both when its daprd or its app ends, so the pair always starts anew
+// together. It also ends them hard: told to stop, it kills daprd before the app has seen the signal. So `stop` tells
+// the app first, lets it write through its sidecar what it still holds, and the rest follows by itself.
+import { spawn } from 'node:child_process'
+import { closeSync } from 'node:fs'
+import { explainFailure, isEcho, LogFile, readNotice } from './log-file.mjs'
+import { groupIsAlive, identify, listProcesses, signal } from './processes.mjs'
+
+const pollMs = 250
+const backOffMs = [200, 500, 1_000, 2_000, 5_000, 10_000]
+/** After this time of running, the next failure counts as the first again. */
+const stableMs = 30_000
+/** `dapr run` notices a death at once, but for the time in which it still waits for its sidecar to answer. */
+const patienceMs = 2_000
+/** An app has its own deadlines for draining; this one is for an app that hangs. */
+export const drainMs = 20_000
+
+/** @typedef {'waiting' | 'running' | 'ready' | 'stopped'} State */
+
+/**
+ * @typedef {object} SupervisorOptions
+ * @property {import('./run-file.mjs').AppEntry} app
+ * @property {string} runDir
+ * @property {string} logPath
+ * @property {{ dapr: string, runtimePath: string }} binaries
+ * @property {readonly string[]} resourcePaths
+ * @property {NodeJS.ProcessEnv} env
+ * @property {() => void} onChange
+ * @property {(text: string) => void} onNotice
+ * @property {(reason: string) => void} onHopeless it failed three times in a row before it was ever ready
+ */
+
+export class Supervisor {
+  /** @param {SupervisorOptions} options */
+  constructor(options) {
+    this.options = options
+    this.log = new LogFile(options.logPath)
+    /** @type {State} */
+    this.state = 'waiting'
+    this.restarts = 0
+    this.failuresInRow = 0
+    this.everReady = false
+    /** What its /readyz said last, for a person who waits. */
+    this.said = 'starts'
+    /** @type {{ dapr?: import('./processes.mjs').ProcessId | undefined, daprd?: import('./processes.mjs').ProcessId | undefined, app?: import('./processes.mjs').ProcessId | undefined }} */
+    this.processes = {}
+    /** @type {NodeJS.Timeout | undefined} */
+    this.timer = undefined
+    /** @type {Promise<void>} */
+    this.ended = Promise.resolve()
+    /** @type {Map<string, number>} */
+    this.lastSaid = new Map()
+  }
+
+  get id() {
+    return this.options.app.id
+  }
+
+  get readyUrl() {
+    const { appPort, env } = this.options.app
+    return `http://127.0.0.1:${appPort ?? env.GATEWAY_PORT}/${appPort ? 'readyz' : 'healthz'}`
+  }
+
+  start() {
+    if (this.state === 'stopped') return
+    const { app, binaries, resourcePaths, env, runDir } = this.options
+    const args = ['run', '--app-id', app.id, '--config', app.configFile, '--log-level', app.logLevel]
+    for (const path of resourcePaths) args.push('--resources-path', path)
+    for (const [flag, port] of Object.entries({
+      '--app-port': app.appPort,
+      '--dapr-http-port': app.daprHttpPort,
+      '--dapr-grpc-port': app.daprGrpcPort,
+      '--dapr-internal-grpc-port': app.daprInternalGrpcPort,
+      '--metrics-port': app.metricsPort,
+    })) {
+      if (port) args.push(flag, String(port))
+    }
+    args.push('--placement-host-address', '', '--scheduler-host-address', '')
+    args.push(
+      '--dapr-listen-addresses',
+      '127.0.0.1',
+      '--runtime-path',
+      binaries.runtimePath,
+      '--',
+      ...app.command,
+    )
+
+    const logFd = this.log.open()
+    this.runStart = this.log.size()
+    this.startedAt = Date.now()
+    // A group of its own: Ctrl-C in the terminal must reach the supervisor only, and a group can be ended as one.
+    const child = spawn(binaries.dapr, args, {
+      cwd: runDir,
+      detached: true,
+      stdio: ['ignore', logFd, logFd],
+      env: { ...env, ...app.env },
+    })
+    closeSync(logFd)
+    this.state = 'running'
+    this.processes = child.pid ? { dapr: identify(child.pid) ?? { pid: child.pid, startedAt: '' } } : {}
+    /** @type {number | undefined} */
+    this.missingSince = undefined
+    this.ended = new Promise((resolve) => {
+      child.on('exit', () => resolve())
+      child.on('error', () => resolve())
+    })
+    this.ended.then(() => this.#afterEnd())
+    this.options.onChange()
+  }
+
+  /**
+   * Looks after the pair; called every `pollMs` with the processes of the machine.
+   * @param {readonly import('./processes.mjs').Process[]} table
+   */
+  async tick(table) {
+    this.#showNotices()
+    const { dapr } = this.processes
+    if (!dapr || (this.state !== 'running' && this.state !== 'ready')) return
+    const children = table.filter((one) => one.parent === dapr.pid)
+    // `dapr run` first asks `daprd --version`, which is a daprd too.
+    const daprd = children.find((one) => /\/daprd\S* .*--app-id /.test(one.command))
+    const app = children.find((one) => !/\/daprd\S* /.test(one.command))
+    const known = this.processes
+    const lost = (known.daprd && known.daprd.pid !== daprd?.pid) || (known.app && known.app.pid !== app?.pid)
+    if (lost) {
+      this.missingSince ??= Date.now()
+      if (Date.now() - this.missingSince > patienceMs) signal(-dapr.pid, 'SIGKILL')
+      return
+    }
+    if ((daprd && !known.daprd) || (app && !known.app)) {
+      this.processes = { dapr, ...(daprd ? { daprd } : {}), ...(app ? { app } : {}) }
+      this.options.onChange()
+    }
+    if (this.state === 'running') await this.#askReady()
+  }
+
+  async #askReady() {
+    const run = this.processes.dapr
+    const answer = await fetch(this.readyUrl, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined)
+    const body = /** @type {any} */ (await answer?.json().catch(() => undefined))
+    if (this.processes.dapr !== run || this.state !== 'running') return
+    if (answer?.ok) {
+      this.state = 'ready'
+      if (this.everReady)
+        this.options.onNotice(`is back after ${((Date.now() - (this.startedAt ?? 0)) / 1000).toFixed(1)} s`)
+      this.everReady = true
+      this.options.onChange()
+    } else if (body?.checks) {
+      const wrong = Object.entries(body.checks).filter(([, value]) => value !== 'ok')
+      this.said = wrong.map(([name, value]) => `${name}: ${value}`).join(', ')
+    }
+  }
+
+  #afterEnd() {
+    const { dapr } = this.processes
+    // If `dapr run` itself was killed, its children live on and hold the ports.
+    if (dapr && groupIsAlive(dapr.pid)) signal(-dapr.pid, 'SIGKILL')
+    this.processes = {}
+    this.#showNotices()
+    if (this.state === 'stopped') return
+    const reason = explainFailure(this.log.textFrom(this.runStart ?? 0))
+    if (Date.now() - (this.startedAt ?? 0) > stableMs) this.failuresInRow = 0
+    this.failuresInRow++
+    this.state = 'waiting'
+    if (!this.everReady && this.failuresInRow >= 3) {
+      this.options.onHopeless(reason)
+      return
+    }
+    const delay = backOffMs[Math.min(this.failuresInRow - 1, backOffMs.length - 1)] ?? 0
+    this.restarts++
+    this.options.onNotice(`ended (${reason}); it starts again in ${delay / 1000} s`)
+    this.options.onChange()
+    this.timer = setTimeout(() => this.start(), delay)
+  }
+
+  #showNotices() {
+    for (const line of this.log.newLines()) {
+      const notice = readNotice(line)
+      if (!notice || isEcho(notice) || this.state === 'stopped') continue
+      // The same words at most every 30 s: whoever waits for a server says so all the time.
+      const key = notice.text.replace(/\d+/g, '#').slice(0, 120)
+      if (Date.now() - (this.lastSaid.get(key) ?? 0) < 30_000) continue
+      if (this.lastSaid.size > 1_000) this.lastSaid.clear()
+      this.lastSaid.set(key, Date.now())
+      if (this.everReady || notice.level !== 'warning')
+        this.options.onNotice(`${notice.level}: ${notice.text.slice(0, 400)}`)
+    }
+  }
+
+  /**
+   * @param {AbortSignal} hurry kills what has not ended by then
+   */
+  async stop(hurry) {
+    this.state = 'stopped'
+    clearTimeout(this.timer)
+    const { dapr, app = this.#findApp() } = this.processes
+    if (!dapr) return
+    const kill = () => signal(-dapr.pid, 'SIGKILL')
+    hurry.addEventListener('abort', kill)
+    if (hurry.aborted) kill()
+    if (app) {
+      signal(app.pid, 'SIGTERM')
+      const hung = setTimeout(kill, drainMs)
+      await this.ended
+      clearTimeout(hung)
+    } else {
+      signal(dapr.pid, 'SIGTERM')
+      const hung = setTimeout(kill, patienceMs)
+      await this.ended
+      clearTimeout(hung)
+    }
+    hurry.removeEventListener('abort', kill)
+    this.options.onChange()
+  }
+
+  /** It may have been started since the last look. */
+  #findApp() {
+    const dapr = this.processes.dapr
+    return dapr && listProcesses().find((one) => one.parent === dapr.pid && !/\/daprd\S* /.test(one.command))
+  }
+}
+
+/**
+ * Ticks all supervisors from one look at the process table.
+ * @param {readonly Supervisor[]} supervisors
+ */
+export function watchAll(supervisors) {
+  let busy = false
+  const timer = setInterval(async () => {
+    if (busy) return
+    busy = true
+    try {
+      const table = listProcesses()
+      await Promise.all(supervisors.map((one) => one.tick(table)))
+    } finally {
+      busy = false
+    }
+  }, pollMs)
+  return () => clearInterval(timer)
+}

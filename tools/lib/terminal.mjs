@@ -1,0 +1,98 @@
+// What the tools say to a person. Built-ins only: this runs before anything is installed.
+import { spawn } from 'node:child_process'
+
+/** An error whose message says to a person what is wrong and what to do: printed alone, without a stack. */
+export class SetupError extends Error {}
+
+const color = process.stdout.isTTY && !process.env.NO_COLOR
+const paint = (/** @type {number} */ code, /** @type {string} */ text) =>
+  color ? `\x1b[${code}m${text}\x1b[0m` : text
+export const dim = (/** @type {string} */ text) => paint(2, text)
+export const bold = (/** @type {string} */ text) => paint(1, text)
+
+export const say = (/** @type {string} */ text = '') => console.log(text)
+export const warn = (/** @type {string} */ text) => console.log(`${paint(33, '!')} ${text}`)
+export const complain = (/** @type {string} */ text) => console.error(`${paint(31, '✗')} ${text}`)
+
+const seconds = (/** @type {number} */ since) => ((Date.now() - since) / 1000).toFixed(1)
+
+/**
+ * Says that a step begins, shows how long it takes while it takes long, and says that it is done.
+ * @template T
+ * @param {string} name
+ * @param {() => Promise<T>} work
+ * @param {{ estimateSeconds?: number }} [options]
+ * @returns {Promise<T>}
+ */
+export async function step(name, work, options = {}) {
+  const started = Date.now()
+  const estimate = options.estimateSeconds ? `, about ${duration(options.estimateSeconds)}` : ''
+  if (options.estimateSeconds) say(`${dim('…')} ${name}${estimate}`)
+  const ticker = setInterval(
+    () => say(dim(`  ${name}: ${duration(Number(seconds(started)))}${estimate}`)),
+    15_000,
+  )
+  ticker.unref()
+  try {
+    const result = await work()
+    say(`${paint(32, '✓')} ${name} ${dim(`${seconds(started)} s`)}`)
+    return result
+  } finally {
+    clearInterval(ticker)
+  }
+}
+
+const duration = (/** @type {number} */ total) =>
+  total < 90 ? `${Math.round(total)} s` : `${(total / 60).toFixed(1)} min`
+
+/** Commands that run right now, so that a tool that is told to stop can end them. */
+const running = new Set()
+export const endCommands = () => {
+  for (const child of running) child.kill('SIGTERM')
+}
+
+/**
+ * Runs a command to its end. Its output is kept for the error only, or shown where `show` is set.
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, show?: boolean, input?: string, timeoutMs?: number, uid?: number, gid?: number }} [options]
+ * @returns {Promise<{ code: number | null, output: string }>}
+ */
+export function run(command, args, options = {}) {
+  return new Promise((resolve, reject) => {
+    const { show, input, timeoutMs, ...rest } = options
+    const child = spawn(command, [...args], {
+      ...rest,
+      ...(timeoutMs ? { timeout: timeoutMs } : {}),
+      stdio: [input === undefined ? 'ignore' : 'pipe', show ? 'inherit' : 'pipe', show ? 'inherit' : 'pipe'],
+    })
+    running.add(child)
+    let output = ''
+    const keep = (/** @type {Buffer} */ chunk) => {
+      output = (output + chunk).slice(-64 * 1024)
+    }
+    child.stdout?.on('data', keep)
+    child.stderr?.on('data', keep)
+    child.stdin?.on('error', () => {}) // it ended before it read all: its exit code says so
+    child.stdin?.end(input)
+    child.on('error', (error) => {
+      running.delete(child)
+      reject(error)
+    })
+    child.on('close', (code) => {
+      running.delete(child)
+      resolve({ code, output })
+    })
+  })
+}
+
+/**
+ * Ends the process with what went wrong: the sentence of a SetupError, the stack of anything else.
+ * @param {unknown} error
+ * @returns {never}
+ */
+export function exitWith(error) {
+  if (error instanceof SetupError) complain(error.message)
+  else console.error(error)
+  process.exit(1)
+}
