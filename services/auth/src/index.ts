@@ -1,0 +1,1 @@
+export { type AuthDeps, createAuthApp } from './app.ts'

@@ -1,0 +1,57 @@
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { componentNames } from '@parley/contracts'
+import {
+  createLogger,
+  createSidecar,
+  daprDocumentStore,
+  parseConfig,
+  runService,
+  serviceConfig,
+  systemClock,
+} from '@parley/kit'
+import { createAuthApp } from './app.ts'
+
+const config = parseConfig(serviceConfig, process.env)
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string
+}
+const logger = createLogger('auth', config.logLevel)
+const sidecar = createSidecar({
+  httpPort: config.daprHttpPort,
+  app: 'auth',
+  logger,
+  ...(config.daprApiToken === undefined ? {} : { apiToken: config.daprApiToken }),
+})
+let draining = false
+const auth = createAuthApp({
+  store: daprDocumentStore({ sidecar, component: componentNames.stores.auth }),
+  sidecar,
+  logger,
+  clock: systemClock,
+  version,
+  rateLimits: config.rateLimits,
+  appApiToken: config.appApiToken,
+  draining: () => draining,
+})
+const starting = new AbortController()
+
+await runService({
+  name: 'auth',
+  logger,
+  server: createServer(auth.http),
+  port: config.appPort,
+  bind: config.bind,
+  ready: async () => {
+    await sidecar.waitUntilReady({ signal: starting.signal })
+    await auth.ready()
+  },
+  drain: async () => {
+    draining = true
+    starting.abort()
+  },
+  close: async () => {
+    auth.close()
+    await sidecar.close()
+  },
+})
