@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { ChatError, type Clock, type DocumentStore, defineFamily, newId } from '@parley/kit'
 import { z } from 'zod'
-import { manualClock } from './manual-clock.ts'
+import { fakeClock } from './fake-clock.ts'
 
 const note = z.object({ text: z.string() })
 const logs = defineFamily({ prefix: 'contract-log', mode: 'log', schema: note })
@@ -44,7 +44,7 @@ export interface OpenStore {
 /** What every document store must do. Runs against a fresh or a used one: it draws its keys anew. */
 export function documentStoreContract(name: string, open: (clock: Clock) => Promise<OpenStore>): void {
   describe(`document store contract: ${name}`, () => {
-    const clock = manualClock()
+    const clock = fakeClock()
     let opened: OpenStore
     let store: DocumentStore
     before(async () => {
@@ -150,7 +150,7 @@ export function documentStoreContract(name: string, open: (clock: Clock) => Prom
       await store.put(beats, key, { text: 'beat' }, { expiresAt })
       assert.equal((await store.get(leases, key))?.expiresAt, expiresAt)
       assert.equal((await store.create(leases, key, { text: 'early' }, { expiresAt })).outcome, 'exists')
-      clock.advance(60_000)
+      await clock.advance(60_000)
       assert.equal(await store.get(leases, key), undefined)
       assert.equal((await store.getMany(beats, [key])).size, 0)
     })
@@ -158,7 +158,7 @@ export function documentStoreContract(name: string, open: (clock: Clock) => Prom
     it('lets exactly one of 8 take the place of an expired document', async () => {
       const key = newId()
       await store.create(leases, key, { text: 'old' }, { expiresAt: clock.now() + 10 })
-      clock.advance(11)
+      await clock.advance(11)
       const outcomes = await Promise.all(
         Array.from({ length: 8 }, (_, writer) =>
           store.create(
