@@ -1,8 +1,11 @@
 /** The parts that tests and the simulation drive by themselves. */
 
-export { createAnnouncer } from './announcer.ts'
+export { type Announcer, createAnnouncer } from './announcer.ts'
 export { createMessagesApp, type MessagesApp, type MessagesDeps } from './app.ts'
 export { type Commands, createCommands } from './commands.ts'
+export { type Conversations, createConversations } from './conversations.ts'
+export { toEntry } from './entries.ts'
 export { type ConversationLog, createConversationLog } from './log/index.ts'
 export { type Block, families, keys, type StoredEntry } from './log/stored.ts'
-export { createPeople } from './people.ts'
+export { createPeople, type People } from './people.ts'
+export { unreadOf } from './unread.ts'

@@ -4,7 +4,7 @@ import { createHistory, type History } from './history.ts'
 import { createProjector, type Projector } from './projector.ts'
 import type { StoredEntry } from './stored.ts'
 import { createViews, type Views } from './views.ts'
-import { createWriter, type Writer } from './writer.ts'
+import { createWriter, type TailLimits, tailLimits, type Writer } from './writer.ts'
 
 export interface ConversationLog {
   readonly views: Views
@@ -24,10 +24,11 @@ export function createConversationLog(deps: {
   /** Writes what member entries mean for the people; called before the projection moves past them. */
   writeInboxes: (conversation: ConversationId, entries: readonly StoredEntry[]) => Promise<void>
   maxViews: number
+  tail?: TailLimits
 }): ConversationLog {
   const views = createViews(deps.store, deps.maxViews)
   const projector = createProjector(deps.store, views, deps.writeInboxes)
-  const writer = createWriter({ ...deps, views, projector })
+  const writer = createWriter({ ...deps, views, projector, tail: deps.tail ?? tailLimits })
   return {
     views,
     writer,

@@ -18,8 +18,12 @@ export type Outcome =
   | { outcome: 'refused'; refusal: Refusal }
   | { outcome: 'retry'; reason: string }
 
-/** When the projection is due, and when the writer must wait for it. */
-export const tailLimits = { entries: 32, blocks: 256 } as const
+/** When the projection is due (entries), and when the writer must wait for it (blocks). */
+export interface TailLimits {
+  readonly entries: number
+  readonly blocks: number
+}
+export const tailLimits: TailLimits = { entries: 32, blocks: 256 }
 
 export interface Writer {
   /** Carries the command out, after all that was submitted for the conversation before it. Never throws. */
@@ -45,6 +49,7 @@ export function createWriter(deps: {
   clock: Clock
   newNonce: () => string
   logger: Logger
+  tail: TailLimits
 }): Writer {
   const { store, views, projector, clock, logger } = deps
   const iso = (): string => new Date(clock.now()).toISOString()
@@ -175,7 +180,7 @@ export function createWriter(deps: {
     accepted: readonly Job[],
     unfinished: boolean,
   ): Promise<void> {
-    if (view.tail.length >= tailLimits.blocks && !(await projector.project(view)))
+    if (view.tail.length >= deps.tail.blocks && !(await projector.project(view)))
       return giveUp(jobs, 'the projection is behind and the store does not take it')
     const n = view.n + 1
     const value = nextBlock(view, drafts, deps.newNonce(), iso())
@@ -201,7 +206,7 @@ export function createWriter(deps: {
 
   /** Nobody waits for the projection, until the tail is so long that the writer must. */
   function projectIfDue(view: View): void {
-    if (tailEntries(view) < tailLimits.entries) return
+    if (tailEntries(view) < deps.tail.entries) return
     projector.project(view).catch((error: unknown) => {
       logger.warn({ err: error, conversation: view.id }, 'projection failed; it is due again')
     })

@@ -1,0 +1,244 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import {
+  type Clock,
+  type CreateOutcome,
+  createLogger,
+  createSidecar,
+  type DocumentStore,
+  daprDocumentStore,
+  defineFamily,
+  newId,
+  type Sidecar,
+} from '@parley/kit'
+import { type Daprd, documentStoreContract, findDaprd, startDaprd } from '@parley/testkit'
+import { z } from 'zod'
+import { type StartServer, type StoreServer, sqliteComponent, startPostgres, startRedis } from './servers.ts'
+
+const logger = createLogger('messages', 'silent')
+const entries = defineFamily({ prefix: 'fault', mode: 'log', schema: z.object({ i: z.number() }) })
+const records = defineFamily({
+  prefix: 'fault-record',
+  mode: 'versioned',
+  schema: z.object({ i: z.number() }),
+})
+
+/** Short, so that a frozen store is given up while the test looks on. */
+const timeouts = { stateReadMs: 1_000, stateWriteMs: 1_000 }
+
+interface Opened {
+  readonly daprd: Daprd
+  readonly sidecar: Sidecar
+  readonly store: DocumentStore
+  close(): Promise<void>
+}
+
+async function openStore(component: string, clock?: Clock): Promise<Opened> {
+  const daprd = await startDaprd({ appId: 'messages', resources: { 'store.yaml': component } })
+  const sidecar = createSidecar({ httpPort: daprd.httpPort, app: 'messages', logger, timeouts })
+  const store = daprDocumentStore({ sidecar, component: 'contract-store', ...(clock ? { clock } : {}) })
+  return {
+    daprd,
+    sidecar,
+    store,
+    async close() {
+      await sidecar.close()
+      await daprd.stop()
+    },
+  }
+}
+
+interface Write {
+  readonly key: string
+  readonly nonce: string
+  readonly i: number
+}
+const newWrites = (count: number): Write[] =>
+  Array.from({ length: count }, (_, i) => ({ key: newId(), nonce: newId(), i }))
+const create = (store: DocumentStore, { key, nonce, i }: Write) =>
+  store.create(entries, key, { i }, { nonce })
+
+/** Tries the same key with the same nonce until the outcome is known. */
+async function settle(store: DocumentStore, write: Write): Promise<CreateOutcome<{ i: number }>> {
+  const deadline = Date.now() + 30_000
+  for (;;) {
+    const outcome = await create(store, write)
+    if (outcome.outcome !== 'unknown') return outcome
+    if (Date.now() > deadline) return outcome
+  }
+}
+
+/** What was acknowledged is there, and what was not comes to be exactly once. */
+async function verify(store: DocumentStore, writes: readonly Write[], outcomes: readonly string[]) {
+  for (const outcome of outcomes) assert.notEqual(outcome, 'exists')
+  const found = await readEventually(store, writes)
+  for (const [i, write] of writes.entries()) {
+    const nonce = found.get(write.key)?.nonce
+    if (outcomes[i] === 'created') assert.equal(nonce, write.nonce, 'an acknowledged write is lost')
+    else assert.ok(nonce === undefined || nonce === write.nonce)
+  }
+  for (const write of writes) assert.equal((await settle(store, write)).outcome, 'created')
+  assert.equal(
+    (
+      await store.getMany(
+        entries,
+        writes.map(({ key }) => key),
+      )
+    ).size,
+    writes.length,
+  )
+}
+
+/** The sidecar needs a moment to find a store that came back. */
+async function readEventually(store: DocumentStore, writes: readonly Write[]) {
+  const keys = writes.map(({ key }) => key)
+  for (let tried = 0; ; tried++) {
+    try {
+      return await store.getMany(entries, keys)
+    } catch (error) {
+      if (tried === 200) throw error
+      await delay(50)
+    }
+  }
+}
+
+/** 16 writers at a time. When a third is done something breaks; when that has hit somebody it is mended. */
+async function writeThrough(
+  store: DocumentStore,
+  writes: readonly Write[],
+  { breaks, mends }: { breaks: () => Promise<void> | void; mends: () => Promise<void> },
+): Promise<string[]> {
+  const outcomes: string[] = []
+  let next = 0
+  let broken: Promise<void> | undefined
+  let mended: Promise<void> | undefined
+  const writer = async () => {
+    for (let i = next++; i < writes.length; i = next++) {
+      if (i === Math.floor(writes.length / 3)) broken = Promise.resolve(breaks())
+      const write = writes[i]
+      if (write === undefined) continue
+      const { outcome } = await create(store, write)
+      outcomes[i] = outcome
+      if (outcome === 'unknown') mended ??= Promise.resolve(broken).then(mends)
+    }
+  }
+  await Promise.all(Array.from({ length: 16 }, writer))
+  assert.ok(mended, 'what broke hit nobody')
+  await mended
+  return outcomes
+}
+
+function faultContract(name: string, start: StartServer): void {
+  describe(`document store under faults: ${name}`, () => {
+    let server: StoreServer
+    let opened: Opened
+    let reason: string | undefined
+    before(async () => {
+      const started = await start()
+      if (typeof started === 'string') {
+        reason = started
+        return
+      }
+      server = started
+      opened = await openStore(server.component)
+    })
+    after(async () => {
+      if (reason !== undefined) return
+      await opened.close()
+      await server.close()
+    })
+
+    it('loses nothing that it acknowledged when the store is killed in the middle of writes', async (t) => {
+      if (reason !== undefined) return t.skip(reason)
+      const writes = newWrites(300)
+      const outcomes = await writeThrough(opened.store, writes, { breaks: server.kill, mends: server.start })
+      await verify(opened.store, writes, outcomes)
+    })
+
+    it('decides by nonce what a stopped store did with a write that timed out', async (t) => {
+      if (reason !== undefined) return t.skip(reason)
+      const { store } = opened
+      const writes = newWrites(16)
+      const etagged = newId()
+      await store.create(records, etagged, { i: 0 })
+      const etag = (await store.get(records, etagged))?.etag ?? ''
+      server.freeze()
+      const frozen = Promise.all([
+        Promise.all(writes.map((write) => create(store, write))),
+        store.createMany(
+          entries,
+          writes.map(({ key, nonce, i }) => ({ key: `bulk-${key}`, nonce, value: { i } })),
+        ),
+        store.replace(records, etagged, { i: 1 }, etag),
+      ])
+      const [created, bulk, replaced] = await frozen.finally(() => server.thaw())
+      for (const { outcome } of [...created, ...bulk]) assert.equal(outcome, 'unknown')
+      assert.equal(replaced, 'unknown')
+      await verify(
+        store,
+        writes,
+        created.map(({ outcome }) => outcome),
+      )
+      // A rival with a nonce of its own gets the key, or is told whose it is; never both, never neither.
+      for (const { key, nonce } of writes) {
+        const rival = await settle(store, { key: `bulk-${key}`, nonce: 'rival', i: -1 })
+        const stored = await store.get(entries, `bulk-${key}`)
+        assert.equal(stored?.nonce, rival.outcome === 'created' ? 'rival' : nonce)
+      }
+      const value = (await store.get(records, etagged))?.value.i
+      assert.ok(value === 0 || value === 1)
+    })
+
+    it('loses nothing that it acknowledged when daprd is killed in the middle of writes', async (t) => {
+      if (reason !== undefined) return t.skip(reason)
+      const writes = newWrites(300)
+      const { daprd } = opened
+      const outcomes = await writeThrough(opened.store, writes, {
+        breaks: () => daprd.signal('SIGKILL'),
+        mends: daprd.restart,
+      })
+      await verify(opened.store, writes, outcomes)
+    })
+  })
+}
+
+/** SQLite has no server: what breaks there is daprd, which the others show. */
+const startSqlite = async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'parley-sqlite-'))
+  return {
+    component: sqliteComponent(join(directory, 'contract.sqlite')),
+    close: () => rm(directory, { recursive: true, force: true }),
+  }
+}
+
+if (findDaprd() === undefined) {
+  it('document stores through daprd', { skip: 'there is no daprd: `npm start` provides one' }, () => {})
+} else {
+  for (const [name, start] of [
+    ['PostgreSQL', startPostgres],
+    ['Redis', startRedis],
+    ['SQLite', startSqlite],
+  ] as const) {
+    const server = await start()
+    if (typeof server === 'string') {
+      it(`document store contract: ${name} through daprd`, { skip: server }, () => {})
+      continue
+    }
+    documentStoreContract(`${name} through daprd`, async (clock) => {
+      const opened = await openStore(server.component, clock)
+      return {
+        store: opened.store,
+        async close() {
+          await opened.close()
+          await server.close()
+        },
+      }
+    })
+  }
+  faultContract('PostgreSQL', startPostgres)
+  faultContract('Redis', startRedis)
+}

@@ -1,0 +1,166 @@
+import type { Command, ConversationId, Entry, UserId } from '@parley/contracts'
+import type { RealtimeNode, Socket } from './realtime-node.ts'
+import type { Process } from './time.ts'
+
+/** What became of a message, as its sender was told. */
+export interface Sent {
+  readonly conversation: ConversationId
+  readonly clientId: string
+  readonly text: string
+  submittedAt: number
+  state: 'waiting' | 'out' | 'stored' | 'refused' | 'internal'
+  seq?: number
+  code?: string
+  answeredAt?: number
+}
+
+/**
+ * A person with a well-behaved client: it pipelines what is written, sends again whatever has no answer (in order,
+ * under the same client id), and repairs its own gaps.
+ */
+export class Person {
+  readonly sent = new Map<ConversationId, Sent[]>()
+  /** What the person has seen, by conversation: must become the log from `from` on. */
+  readonly received = new Map<ConversationId, Entry[]>()
+  /** Entries that came over the socket, in the order in which they came. */
+  readonly live: { conversation: ConversationId; entry: Entry }[] = []
+  #node: RealtimeNode | undefined
+  readonly #catching = new Set<ConversationId>()
+  readonly #known = new Map<ConversationId, number>()
+  readonly user: UserId
+  readonly #process: Process
+  readonly #backend: {
+    entries(process: Process, id: ConversationId, after: number): Promise<{ items: Entry[]; head: number }>
+    onStored(sent: Sent): void
+  }
+
+  constructor(
+    user: UserId,
+    process: Process,
+    backend: {
+      entries(process: Process, id: ConversationId, after: number): Promise<{ items: Entry[]; head: number }>
+      onStored(sent: Sent): void
+    },
+  ) {
+    this.user = user
+    this.#process = process
+    this.#backend = backend
+  }
+
+  get connected(): boolean {
+    return this.#node?.process.alive === true
+  }
+
+  async connect(node: RealtimeNode): Promise<void> {
+    this.#node = node
+    const socket: Socket = {
+      user: this.user,
+      receive: (conversation, entry) => {
+        if (this.#node === node) this.#receive(conversation, entry)
+      },
+    }
+    try {
+      await node.connect(socket)
+    } catch {
+      // The handshake failed: the client comes again.
+      if (this.#node === node) this.#node = undefined
+      return
+    }
+    if (this.#node !== node) return
+    for (const [conversation, all] of this.sent) {
+      for (const one of all) if (one.state === 'out') one.state = 'waiting'
+      this.#pump(conversation)
+    }
+    for (const conversation of this.received.keys()) this.catchUp(conversation)
+  }
+
+  send(conversation: ConversationId, clientId: string, text: string): void {
+    const all = this.sent.get(conversation) ?? []
+    this.sent.set(conversation, all)
+    all.push({ conversation, clientId, text, submittedAt: this.#process.time.now(), state: 'waiting' })
+    this.#pump(conversation)
+  }
+
+  /** After a failure nothing goes out before everything is answered: then all of it again, in order. */
+  #pump(conversation: ConversationId): void {
+    const node = this.#node
+    if (!node?.process.alive) return
+    const all = this.sent.get(conversation) ?? []
+    const firstWaiting = all.findIndex(({ state }) => state === 'waiting')
+    if (firstWaiting < 0 || all.slice(firstWaiting).some(({ state }) => state === 'out')) return
+    for (const one of all.slice(firstWaiting)) {
+      if (one.state !== 'waiting') continue
+      one.state = 'out'
+      const command: Command = {
+        kind: 'message',
+        senderId: this.user,
+        clientId: one.clientId,
+        text: one.text,
+        submittedAt: new Date(this.#process.time.now()).toISOString(),
+      }
+      node.process.enter(() => void this.#submit(node, one, command))
+    }
+  }
+
+  async #submit(node: RealtimeNode, one: Sent, command: Command): Promise<void> {
+    const outcome = await node.submit(one.conversation, command)
+    if (this.#node !== node || one.state !== 'out' || !node.process.alive) return
+    one.answeredAt = this.#process.time.now()
+    if ('stored' in outcome) {
+      one.state = 'stored'
+      one.seq = outcome.stored.seq
+      this.#backend.onStored(one)
+    } else if ('rejected' in outcome) {
+      one.state = 'refused'
+      one.code = outcome.rejected.code
+    } else if (outcome.failed === 'internal') {
+      one.state = 'internal'
+    } else {
+      one.state = 'waiting'
+      this.#process.clock.setTimeout(() => this.#pump(one.conversation), 500)
+    }
+  }
+
+  follow(conversation: ConversationId): void {
+    if (!this.received.has(conversation)) this.received.set(conversation, [])
+  }
+
+  #receive(conversation: ConversationId, entry: Entry): void {
+    this.live.push({ conversation, entry })
+    this.#known.set(conversation, Math.max(this.#known.get(conversation) ?? 0, entry.seq))
+    this.#take(conversation, entry)
+    this.catchUp(conversation)
+  }
+
+  #take(conversation: ConversationId, entry: Entry): void {
+    const all = this.received.get(conversation)
+    if (all && entry.seq === all.length + 1) all.push(entry)
+  }
+
+  /** Fetches what is missing up to what is known to exist; tries again until it is there. */
+  catchUp(conversation: ConversationId, force = false): void {
+    const all = this.received.get(conversation)
+    if (!all || this.#catching.has(conversation)) return
+    if (!force && all.length >= (this.#known.get(conversation) ?? 1)) return
+    this.#catching.add(conversation)
+    this.#backend.entries(this.#process, conversation, all.length).then(
+      ({ items, head }) => {
+        this.#catching.delete(conversation)
+        for (const entry of items) this.#take(conversation, entry)
+        this.#known.set(conversation, Math.max(this.#known.get(conversation) ?? 0, head))
+        this.catchUp(conversation)
+      },
+      () => {
+        this.#catching.delete(conversation)
+        this.#process.clock.setTimeout(() => this.catchUp(conversation, true), 300)
+      },
+    )
+  }
+
+  get settled(): boolean {
+    const answered = [...this.sent.values()].every((all) =>
+      all.every(({ state }) => state !== 'waiting' && state !== 'out'),
+    )
+    return answered && this.#catching.size === 0
+  }
+}
