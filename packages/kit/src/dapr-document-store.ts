@@ -20,9 +20,10 @@ const envelope = z.object({ n: z.string(), x: z.number().optional(), v: z.unknow
 /** The store may collect a document this long after it has expired for us: clocks of two machines never agree. */
 const collectAfterMs = 3_600_000
 
-/** Below daprd's limit of 4 MiB for a request; and keys of one bulk read. */
+/** One bulk save stays below daprd's limit of 4 MiB for a request, and a slow store can do it within the time-out. */
 const bulkBytes = 3 * 1024 * 1024
-const bulkKeys = 256
+const bulkSaves = 128
+const bulkReads = 256
 
 /** One write, encoded. */
 interface Write {
@@ -70,8 +71,8 @@ export function daprDocumentStore(options: {
   /** Reads the keys, expired documents too. */
   async function readAll<T>(family: Family<T>, keys: readonly string[]): Promise<Map<string, Stored<T>>> {
     const found = new Map<string, Stored<T>>()
-    for (let start = 0; start < keys.length; start += bulkKeys) {
-      const documents = await state.getBulk(component, keys.slice(start, start + bulkKeys))
+    for (let start = 0; start < keys.length; start += bulkReads) {
+      const documents = await state.getBulk(component, keys.slice(start, start + bulkReads))
       for (const [key, document] of documents) found.set(key, decode(family, key, document))
     }
     return found
@@ -240,7 +241,7 @@ function* batches(writes: readonly Write[]): Generator<readonly Write[]> {
   for (const write of writes) {
     // Each quote in the value gains a backslash on the way.
     const size = 2 * write.item.value.length + write.key.length + 128
-    if (batch.length > 0 && bytes + size > bulkBytes) {
+    if (batch.length === bulkSaves || (batch.length > 0 && bytes + size > bulkBytes)) {
       yield batch
       batch = []
       bytes = 0

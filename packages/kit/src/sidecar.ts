@@ -27,6 +27,7 @@ import { ChatError } from './errors.ts'
 import type { Logger } from './logger.ts'
 import { outgoingTraceparent } from './trace.ts'
 
+/** How long a call may take in all, unless the caller says otherwise. */
 export const sidecarTimeouts = {
   publishMs: 5_000,
   stateReadMs: 3_000,
@@ -34,7 +35,8 @@ export const sidecarTimeouts = {
   invokeMs: 5_000,
   secretMs: 10_000,
   healthMs: 1_000,
-} as const
+}
+export type SidecarTimeouts = Readonly<typeof sidecarTimeouts>
 
 /** Connections per kind of call. Each kind has its own, so that a stuck broker cannot keep anyone from the store. */
 const connectionsPerKind = 64
@@ -104,6 +106,7 @@ export interface SidecarOptions {
   readonly apiToken?: string
   readonly app: AppId
   readonly logger: Logger
+  readonly timeouts?: Partial<SidecarTimeouts>
 }
 
 interface Answer {
@@ -121,6 +124,7 @@ interface Request {
 
 export function createSidecar(options: SidecarOptions): Sidecar {
   const { httpPort, apiToken, app, logger } = options
+  const timeouts: SidecarTimeouts = { ...sidecarTimeouts, ...options.timeouts }
   const origin = `http://127.0.0.1:${httpPort}`
   const newPool = (connections = connectionsPerKind) =>
     // Our own timer bounds a whole call, waiting for a connection included; undici's would only bound its parts.
@@ -195,7 +199,7 @@ export function createSidecar(options: SidecarOptions): Sidecar {
     signal?: AbortSignal,
   ): Promise<void> {
     const path = `/v1.0/publish/${componentNames.pubsub}/${topic}?metadata.cloudevent.type=${topic}${metadata}`
-    await callOrThrow(publishing, { method: 'POST', path, body: json }, sidecarTimeouts.publishMs, signal)
+    await callOrThrow(publishing, { method: 'POST', path, body: json }, timeouts.publishMs, signal)
   }
 
   const state: SidecarState = {
@@ -212,7 +216,7 @@ export function createSidecar(options: SidecarOptions): Sidecar {
           path: `/v1.0/state/${store}/bulk`,
           body: JSON.stringify({ keys, parallelism: 16 }),
         },
-        sidecarTimeouts.stateReadMs,
+        timeouts.stateReadMs,
       )
       const found = new Map<string, StateDocument>()
       for (const item of JSON.parse(text) as BulkItem[]) {
@@ -228,7 +232,7 @@ export function createSidecar(options: SidecarOptions): Sidecar {
       const request: Request = { method: 'POST', path: `/v1.0/state/${store}`, body }
       let answer: Answer
       try {
-        answer = await call(storing, request, sidecarTimeouts.stateWriteMs)
+        answer = await call(storing, request, timeouts.stateWriteMs)
       } catch (error) {
         return { outcome: 'failed', reason: String(error) }
       }
@@ -242,7 +246,7 @@ export function createSidecar(options: SidecarOptions): Sidecar {
       await callOrThrow(
         storing,
         { method: 'DELETE', path: `/v1.0/state/${store}/${encodeURIComponent(key)}` },
-        sidecarTimeouts.stateWriteMs,
+        timeouts.stateWriteMs,
       )
     },
   }
@@ -250,7 +254,7 @@ export function createSidecar(options: SidecarOptions): Sidecar {
   async function invoke<R extends RouteContract>(
     route: R,
     input: InvokeInput<R> = {},
-    { signal, timeoutMs = sidecarTimeouts.invokeMs }: { signal?: AbortSignal; timeoutMs?: number } = {},
+    { signal, timeoutMs = timeouts.invokeMs }: { signal?: AbortSignal; timeoutMs?: number } = {},
   ): Promise<AnswerBodyOf<R>> {
     const request: Request = {
       method: route.method,
@@ -308,7 +312,7 @@ export function createSidecar(options: SidecarOptions): Sidecar {
       const client = await sdk
       try {
         const secrets = await within(
-          sidecarTimeouts.secretMs,
+          timeouts.secretMs,
           client.secret.get(componentNames.secrets, encodeURIComponent(name)),
         )
         return (secrets as Record<string, string>)[name]
@@ -326,7 +330,7 @@ export function createSidecar(options: SidecarOptions): Sidecar {
         const answer = await call(
           probing,
           { method: 'GET', path: '/v1.0/healthz/outbound' },
-          sidecarTimeouts.healthMs,
+          timeouts.healthMs,
           signal,
         ).catch(() => undefined)
         if (answer && answer.status < 300) return
@@ -337,11 +341,7 @@ export function createSidecar(options: SidecarOptions): Sidecar {
 
     async check() {
       try {
-        const { status } = await call(
-          probing,
-          { method: 'GET', path: '/v1.0/healthz' },
-          sidecarTimeouts.healthMs,
-        )
+        const { status } = await call(probing, { method: 'GET', path: '/v1.0/healthz' }, timeouts.healthMs)
         return status < 300 ? 'ok' : `the sidecar of ${app} answers ${status}`
       } catch {
         return `the sidecar of ${app} does not answer on port ${httpPort}`

@@ -14,6 +14,7 @@ import {
   defineFamily,
   newId,
   type Sidecar,
+  type SidecarTimeouts,
 } from '@parley/kit'
 import { type Daprd, documentStoreContract, findDaprd, startDaprd } from '@parley/testkit'
 import { z } from 'zod'
@@ -28,7 +29,7 @@ const records = defineFamily({
 })
 
 /** Short, so that a frozen store is given up while the test looks on. */
-const timeouts = { stateReadMs: 1_000, stateWriteMs: 1_000 }
+const impatient = { stateReadMs: 1_000, stateWriteMs: 1_000 }
 
 interface Opened {
   readonly daprd: Daprd
@@ -37,7 +38,11 @@ interface Opened {
   close(): Promise<void>
 }
 
-async function openStore(component: string, clock?: Clock): Promise<Opened> {
+async function openStore(
+  component: string,
+  options: { clock?: Clock; timeouts?: Partial<SidecarTimeouts> } = {},
+): Promise<Opened> {
+  const { clock, timeouts = {} } = options
   const daprd = await startDaprd({ appId: 'messages', resources: { 'store.yaml': component } })
   const sidecar = createSidecar({ httpPort: daprd.httpPort, app: 'messages', logger, timeouts })
   const store = daprDocumentStore({ sidecar, component: 'contract-store', ...(clock ? { clock } : {}) })
@@ -144,7 +149,7 @@ function faultContract(name: string, start: StartServer): void {
         return
       }
       server = started
-      opened = await openStore(server.component)
+      opened = await openStore(server.component, { timeouts: impatient })
     })
     after(async () => {
       if (reason !== undefined) return
@@ -229,7 +234,7 @@ if (findDaprd() === undefined) {
       continue
     }
     documentStoreContract(`${name} through daprd`, async (clock) => {
-      const opened = await openStore(server.component, clock)
+      const opened = await openStore(server.component, { clock })
       return {
         store: opened.store,
         async close() {
