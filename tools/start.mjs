@@ -24,15 +24,22 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 let system
 /** @type {unknown} */
 let failure
+/** @param {ReturnType<typeof readOptions>} options */
+const settle = async (options) => {
+  const { choosePortOffset } = await import('./lib/run-file.mjs')
+  return { ...options, portOffset: await choosePortOffset(options.portOffset) }
+}
 try {
   demandNode()
   const options = readOptions('start', process.argv.slice(2))
-  await installDependencies()
-  await buildSources()
+  if (options.build) {
+    await installDependencies()
+    await buildSources()
+  }
   const binaries = await provideDapr()
   stopping.signal.throwIfAborted()
   const { showHowToGoOn, System } = await import('./lib/system.mjs')
-  system = new System({ options, binaries, signal: stopping.signal })
+  system = new System({ options: await settle(options), binaries, signal: stopping.signal })
   await system.start()
   showHowToGoOn(system)
   await Promise.race([

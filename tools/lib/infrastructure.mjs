@@ -17,13 +17,20 @@ import { step, warn } from './terminal.mjs'
  * @property {() => Promise<void>} stop
  */
 
+/** @param {number} offset */
+export const serverPorts = (offset) => ({
+  postgres: 15432 + offset,
+  mqtt: 11883 + offset,
+  redis: 16379 + offset,
+})
+
 /**
  * @param {{ profile: import('./profiles.mjs').Profile, dataDir: string, portOffset: number }} options
  * @returns {Promise<Infrastructure>}
  */
 export async function startInfrastructure({ profile, dataDir, portOffset }) {
   mkdirSync(join(dataDir, 'logs'), { recursive: true })
-  const ports = { postgres: 15432 + portOffset, mqtt: 11883 + portOffset, redis: 16379 + portOffset }
+  const ports = serverPorts(portOffset)
   const resources = readResources(resourcePaths(profile))
   const used = requiredSecrets(resources)
   const secrets = loadSecrets(dataDir)

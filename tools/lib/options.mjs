@@ -10,6 +10,7 @@ const options = /** @type {const} */ ({
   'port-offset': { type: 'string' },
   data: { type: 'string' },
   'run-file': { type: 'string' },
+  'no-build': { type: 'boolean' },
   verbose: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 })
@@ -17,9 +18,10 @@ const options = /** @type {const} */ ({
 const usage = `  --profile <name>      the servers to run on: embedded (the default), redis
   --broker <name>       a folder of components/brokers
   --stores <name>       a folder of components/stores
-  --port-offset <n>     adds n to every port, so that a second Parley can run beside the first
+  --port-offset <n>     adds n to every port, so that a second Parley can run beside the first; \`auto\` finds one
   --data <directory>    where .data/ is (the default: the root of the repository)
   --run-file <path>     another dapr.yaml
+  --no-build            starts what is installed and compiled already
   --verbose             shows what the services log, too`
 
 /**
@@ -32,11 +34,11 @@ export function readOptions(command, args) {
     console.log(`npm ${command === 'start' ? 'start' : `run ${command}`} -- [options]\n${usage}`)
     process.exit(0)
   }
-  const portOffset = Number(values['port-offset'] ?? 0)
-  if (!Number.isInteger(portOffset) || portOffset < 0 || portOffset > 45_000) {
-    throw new SetupError(
-      `--port-offset takes a whole number from 0 to 45000, not "${values['port-offset']}".`,
-    )
+  const wish = values['port-offset'] ?? '0'
+  /** @type {number | 'auto'} */
+  const portOffset = wish === 'auto' ? 'auto' : Number(wish)
+  if (portOffset !== 'auto' && !(Number.isInteger(portOffset) && portOffset >= 0 && portOffset <= 45_000)) {
+    throw new SetupError(`--port-offset takes a whole number from 0 to 45000, or \`auto\`, not "${wish}".`)
   }
   return {
     profile: values.profile,
@@ -45,6 +47,7 @@ export function readOptions(command, args) {
     portOffset,
     runDir: values.data === undefined ? root : resolve(values.data),
     runFile: values['run-file'] === undefined ? undefined : resolve(values['run-file']),
+    build: values['no-build'] !== true,
     verbose: values.verbose === true,
   }
 }
@@ -57,3 +60,5 @@ function parse(/** @type {readonly string[]} */ args) {
     throw new SetupError(`${what}. These are the options:\n${usage}`)
   }
 }
+
+/** @typedef {Omit<ReturnType<typeof readOptions>, 'portOffset'> & { portOffset: number }} Options */

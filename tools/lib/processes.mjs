@@ -75,15 +75,11 @@ export function signal(pid, signal) {
   }
 }
 
-/** @param {number} group */
-export function groupIsAlive(group) {
-  try {
-    process.kill(-group, 0)
-    return true
-  } catch {
-    return false
-  }
-}
+/**
+ * Whether anything of the group runs. (A signal 0 would also find zombies, which stay where process 1 does not reap.)
+ * @param {number} group
+ */
+export const groupIsAlive = (group) => listProcesses().some((one) => one.group === group)
 
 /**
  * Ends what a former run left behind, which was killed too hard to do it itself. A group is named by the process that
@@ -97,8 +93,9 @@ export async function endGroups(leaders) {
     const leader = table.find((one) => one.pid === pid)
     return table.some((one) => one.group === pid) && (leader === undefined || leader.startedAt === startedAt)
   })
-  for (const { pid } of ours) signal(-pid, 'SIGTERM')
-  const deadline = Date.now() + 5_000
+  // To PostgreSQL this is a fast and clean shutdown.
+  for (const { pid } of ours) signal(-pid, 'SIGINT')
+  const deadline = Date.now() + 2_000
   while (ours.some(({ pid }) => groupIsAlive(pid)) && Date.now() < deadline) await sleep(50)
   for (const { pid } of ours) signal(-pid, 'SIGKILL')
   while (ours.some(({ pid }) => groupIsAlive(pid)) && Date.now() < deadline + 2_000) await sleep(20)

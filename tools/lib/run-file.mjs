@@ -1,8 +1,13 @@
 // dapr.yaml, read the way `dapr run -f` reads it, for one `dapr run` per app.
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { serverPorts } from './infrastructure.mjs'
+import { portIsFree } from './ports.mjs'
+import { isAlive } from './processes.mjs'
 import { readYaml } from './profiles.mjs'
 import { root } from './root.mjs'
+import { self } from './run-state.mjs'
 import { SetupError } from './terminal.mjs'
 
 /**
@@ -63,16 +68,13 @@ function absolute(/** @type {string} */ directory, /** @type {string} */ part) {
  * @param {Record<string, string>} env
  * @param {number} offset
  */
-function shiftEnv(env, offset) {
-  const number = (/** @type {string} */ text) => String(Number(text) + offset)
-  return Object.fromEntries(
-    Object.entries(env).map(([name, value]) => {
-      const text = String(value)
-      if (/_PORT$/.test(name) && /^\d+$/.test(text)) return [name, number(text)]
-      return [name, text.replace(/(?<=\/\/(?:127\.0\.0\.1|localhost):)\d+/g, number)]
-    }),
+const shiftEnv = (env, offset) =>
+  Object.fromEntries(
+    Object.entries(env).map(([name, value]) => [
+      name,
+      /_PORT$/.test(name) ? String(Number(value) + offset) : String(value),
+    ]),
   )
-}
 
 /** @param {readonly AppEntry[]} apps */
 export const portsOf = (apps) =>
@@ -83,3 +85,38 @@ export const portsOf = (apps) =>
     { port: app.daprGrpcPort, what: `sidecar of ${app.id}` },
     { port: app.daprInternalGrpcPort, what: `sidecar of ${app.id}` },
   ])
+
+/**
+ * An offset with which every port is free. It stays below the ports that the system gives to outgoing connections. A file
+ * names who took it, as between the look and the use another start may look, too.
+ * @param {number | 'auto'} wish
+ * @returns {Promise<number>}
+ */
+export async function choosePortOffset(wish) {
+  if (wish !== 'auto') return wish
+  for (let offset = 500; offset < 16_000; offset += 300) {
+    const ports = [
+      ...portsOf(readRunFile({ portOffset: offset })).map(({ port }) => port),
+      ...Object.values(serverPorts(offset)),
+    ]
+    const free = await Promise.all(ports.map((port) => portIsFree(port)))
+    if (free.every(Boolean) && claim(join(tmpdir(), `parley-offset-${offset}`))) return offset
+  }
+  throw new SetupError('No offset was found with which all ports are free: give one with --port-offset.')
+}
+
+/** @param {string} path */
+function claim(path) {
+  try {
+    if (!isAlive(JSON.parse(readFileSync(path, 'utf8')))) rmSync(path)
+  } catch {
+    // Nobody has claimed it.
+  }
+  try {
+    writeFileSync(path, JSON.stringify(self()), { flag: 'wx' })
+    process.on('exit', () => rmSync(path, { force: true }))
+    return true
+  } catch {
+    return false
+  }
+}

@@ -14,7 +14,7 @@ const readyWithinMs = 90_000
 
 /**
  * @typedef {object} SystemOptions
- * @property {{ profile?: string | undefined, broker?: string | undefined, stores?: string | undefined, portOffset: number, runDir: string, runFile: string | undefined, verbose: boolean }} options
+ * @property {import('./options.mjs').Options} options
  * @property {{ dapr: string, runtimePath: string }} binaries
  * @property {AbortSignal} signal aborted: somebody wants to stop, also while it still starts
  */
@@ -37,6 +37,7 @@ export class System {
     this.infrastructure = undefined
     this.state = /** @type {'starting' | 'ready' | 'stopping'} */ ('starting')
     this.unwatch = () => {}
+    this.ownsDirectory = false
     this.me = self()
     /** @type {(error: SetupError) => void} */
     this.break = () => {}
@@ -57,6 +58,7 @@ export class System {
     const { portOffset, runDir } = this.options
     mkdirSync(this.dataDir, { recursive: true })
     await takeOver(this.dataDir)
+    this.ownsDirectory = true
     await demandFreePorts(portsOf(this.apps))
     this.#publish()
     this.infrastructure = await startInfrastructure({
@@ -131,7 +133,7 @@ export class System {
     for (const supervisor of [...this.supervisors].reverse()) await supervisor.stop(hurry)
     this.unwatch()
     await this.infrastructure?.stop()
-    clearRunState(this.dataDir)
+    if (this.ownsDirectory) clearRunState(this.dataDir)
   }
 
   #publish() {
