@@ -34,7 +34,7 @@ export function createAccounts(deps: Deps) {
   const { store, clock, logger, passwords, sessions, index, announcer } = deps
 
   /**
-   * user → username → search index → session, each a write of its own. Taking the username is the commit:
+   * user → username → (search index, session, event), each a write of its own. Taking the username is the commit:
    * - killed before it: a user without a name, which nobody can reach; the name is free, the person tries again;
    * - killed after it: the person is told that the name is taken, logs in, and that completes the index.
    * A username without its user cannot be: the name is asked for only once the user is confirmed, and a user is
@@ -67,9 +67,12 @@ export function createAccounts(deps: Deps) {
         .catch((error: unknown) => logger.warn({ err: error }, 'a user is left over'))
       throw new ChatError('username_taken')
     }
-    await completeIndex(user)
-    await announcer.announce(userRegistered, { user: publicUserOf(user) })
-    return sessions.open(user, input.device)
+    const [opened] = await Promise.all([
+      sessions.open(user, input.device),
+      completeIndex(user),
+      announcer.announce(userRegistered, { user: publicUserOf(user) }),
+    ])
+    return opened
   }
 
   /** Whoever has a name and a password may come in, even while search is behind: the next login tries again. */
@@ -89,8 +92,8 @@ export function createAccounts(deps: Deps) {
     const user = (await store.get(users, owner?.value.userId ?? nobody))?.value
     const right = await passwords.verify(user?.password.hash, input.password)
     if (!user || !right) throw new ChatError('bad_credentials')
-    await completeIndex(user)
-    return sessions.open(user, input.device)
+    const [opened] = await Promise.all([sessions.open(user, input.device), completeIndex(user)])
+    return opened
   }
 
   /**

@@ -41,9 +41,9 @@ function createParts(deps: AuthDeps) {
   const accounts = createAccounts({ store, clock, logger, passwords, sessions, index, announcer })
   const checks = async (): Promise<Record<string, string>> => ({
     sidecar: await sidecar.check(),
-    'signing-key': await keys.active().then(
+    'auth-store': await keys.jwks().then(
       () => 'ok',
-      () => 'the signing key cannot be read',
+      () => 'the signing keys cannot be read',
     ),
   })
   const own = async () => {

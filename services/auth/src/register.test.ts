@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { limits, tokens } from '@parley/contracts'
 import { usernames, users } from './documents.ts'
-import { startAuth } from './testing.ts'
+import { startAuth } from './testing/start-auth.ts'
 
 test('who registers is logged in, found, and announced', async () => {
   await using auth = await startAuth()

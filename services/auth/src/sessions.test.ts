@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sessionLifetimeMs, sessionsPerUser } from './sessions-domain.ts'
-import { startAuth } from './testing.ts'
+import { startAuth } from './testing/start-auth.ts'
 
 test('each refresh gives a new pair; a used token ends the family', async () => {
   await using auth = await startAuth()

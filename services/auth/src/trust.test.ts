@@ -4,7 +4,8 @@ import { type AppId, appIds } from '@parley/contracts'
 import { createTokenVerifier, memoryDocumentStore } from '@parley/kit'
 import jwt from 'jsonwebtoken'
 import { createSigningKeys } from './keys.ts'
-import { startAuth, testClock } from './testing.ts'
+import { startAuth } from './testing/start-auth.ts'
+import { testClock } from './testing/stubs.ts'
 
 test('tokens are ES256, verify with the JWKS alone, and nothing private is in it', async () => {
   await using auth = await startAuth()
@@ -101,5 +102,5 @@ test('nobody gets past the token of the sidecar, but health does', async () => {
   assert.equal((await auth.register('ada')).status, 403)
   const health = await auth.call('GET', '/readyz')
   assert.equal(health.status, 200)
-  assert.deepEqual(health.body.checks, { sidecar: 'ok', 'signing-key': 'ok' })
+  assert.deepEqual(health.body.checks, { sidecar: 'ok', 'auth-store': 'ok' })
 })

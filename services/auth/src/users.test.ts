@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { startAuth } from './testing.ts'
+import { startAuth } from './testing/start-auth.ts'
 
 type Auth = Awaited<ReturnType<typeof startAuth>>
 

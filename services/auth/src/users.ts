@@ -8,8 +8,6 @@ import type { UserIndex } from './search/user-index.ts'
 
 /** A query whose hits are all out of date ends here, instead of reading on through the index. */
 const candidatesMost = 2_000
-/** Documents of one bulk read. */
-const chunkSize = 500
 
 export type Users = ReturnType<typeof createUsers>
 
@@ -21,13 +19,8 @@ export function createUsers({ store, index }: { store: DocumentStore; index: Use
   }
 
   async function lookUp(ids: readonly UserId[]): Promise<PublicUser[]> {
-    const unique = [...new Set(ids)]
-    const items: PublicUser[] = []
-    for (let i = 0; i < unique.length; i += chunkSize) {
-      const found = await store.getMany(users, unique.slice(i, i + chunkSize))
-      items.push(...[...found.values()].map(({ value }) => publicUserOf(value)))
-    }
-    return items
+    const found = await store.getMany(users, [...new Set(ids)])
+    return [...found.values()].map(({ value }) => publicUserOf(value))
   }
 
   /** Sorted by the name that matches. Reads of the index as many entries as it takes to find `limit` users. */

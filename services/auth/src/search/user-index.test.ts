@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type DocumentStore, memoryDocumentStore } from '@parley/kit'
-import { killableStore, testClock } from '../testing.ts'
+import { killableStore, testClock } from '../testing/stubs.ts'
 import { isFoundBy, type Named, userIdOf } from './terms.ts'
 import { leafEntries } from './tree.ts'
 import { createUserIndex } from './user-index.ts'
