@@ -1,0 +1,106 @@
+import {
+  type Caller,
+  type Clock,
+  createHttpApp,
+  type DocumentStore,
+  type Logger,
+  type Sidecar,
+} from '@parley/kit'
+import type { Express } from 'express'
+import { createCourier } from './courier.ts'
+import { createDispatch } from './dispatch.ts'
+import type { EndpointRules } from './domain/endpoint.ts'
+import { registerEvents } from './events.ts'
+import { createFitness } from './fitness.ts'
+import { createNotify } from './notify.ts'
+import { createOutbox } from './outbox.ts'
+import type { Transport } from './push-transport.ts'
+import { registerRoutes } from './routes.ts'
+import { createSubscriptions } from './subscriptions.ts'
+import { loadVapidKeys, type VapidKeys } from './vapid.ts'
+
+export interface NotificationsDeps {
+  readonly version: string
+  readonly logger: Logger
+  readonly clock: Clock
+  readonly store: DocumentStore
+  readonly sidecar: Pick<Sidecar, 'invoke' | 'check'>
+  readonly verifyToken: (token: string) => Promise<Caller>
+  readonly transport: Transport
+  readonly rules: EndpointRules
+  /** `mailto:` or `https:`: whom a push service may complain to. */
+  readonly contact: string
+  readonly appApiToken?: string | undefined
+  readonly draining?: () => boolean
+}
+
+export interface NotificationsApp {
+  readonly express: Express
+  /** Reads or draws the VAPID keys. */
+  ready(): Promise<void>
+  /** Looks for what is due now and every second, until `stop`, which waits for the pushes under way. */
+  start(): void
+  stop(): Promise<void>
+  /** Resolves when all that is due has been carried out. */
+  idle(): Promise<void>
+}
+
+/** How often a replica looks for retries, and for what another one left behind. */
+const tickMs = 1_000
+
+export function createNotificationsApp(deps: NotificationsDeps): NotificationsApp {
+  const { store, clock, logger, sidecar, transport, contact } = deps
+  const keys = keepKeys(store)
+  const subscriptions = createSubscriptions({ store, clock, rules: deps.rules })
+  const outbox = createOutbox({ store, clock })
+  const fitness = createFitness(clock)
+  const carry = createCourier({
+    ...{ store, clock, logger, outbox, subscriptions, fitness, transport, keys, contact },
+  })
+  const dispatch = createDispatch({ outbox, carry, clock, logger })
+  const notify = createNotify({ store, clock, logger, sidecar, outbox, subscriptions })
+  const express = createHttpApp(
+    {
+      app: 'notifications',
+      version: deps.version,
+      logger,
+      verifyToken: deps.verifyToken,
+      readiness: async () => ({ sidecar: await sidecar.check() }),
+      ...(deps.appApiToken === undefined ? {} : { appApiToken: deps.appApiToken }),
+      ...(deps.draining === undefined ? {} : { draining: deps.draining }),
+    },
+    (http) => {
+      registerRoutes(http, { subscriptions, keys })
+      registerEvents(http, { notify, poke: () => void dispatch.poke() })
+    },
+  )
+  let timer: { cancel(): void } | undefined
+
+  function start(): void {
+    void dispatch.poke()
+    timer = clock.setTimeout(start, tickMs)
+  }
+
+  return {
+    express,
+    ready: async () => void (await keys()),
+    start,
+    async stop() {
+      timer?.cancel()
+      await dispatch.stop()
+    },
+    idle: dispatch.idle,
+  }
+}
+
+/** Reads the keys once; a failure is not kept. */
+function keepKeys(store: DocumentStore): () => Promise<VapidKeys> {
+  let keys: Promise<VapidKeys> | undefined
+  return () => {
+    keys ??= loadVapidKeys(store).catch((error) => {
+      keys = undefined
+      throw error
+    })
+    return keys
+  }
+}
