@@ -1,4 +1,8 @@
 export * from './daprd.ts'
 export * from './document-store-contract.ts'
+export type { CloudEvent } from './fake-broker.ts'
 export * from './fake-clock.ts'
+export * from './fake-dapr.ts'
+export type { FakeState } from './fake-state.ts'
 export * from './ports.ts'
+export * from './random.ts'
