@@ -7,6 +7,7 @@ import {
   type DeadLetter,
   type EventContract,
   lookUpUsers,
+  type PublicUser,
   presenceChanged,
   sessionRevoked,
 } from '@parley/contracts'
@@ -147,7 +148,8 @@ describe('fake Dapr', () => {
     await replica(dapr, 'auth', (http) =>
       handle(http, lookUpUsers, async ({ callerApp }) => {
         assert.equal(callerApp, 'messages')
-        return { status: 200, body: { items: [] } }
+        const items: PublicUser[] = []
+        return { status: 200, body: { items } }
       }),
     )
     const messages = await replica(dapr, 'messages')
