@@ -2,10 +2,11 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { stringify } from 'yaml'
 import { serverPorts } from './infrastructure.mjs'
 import { portIsFree } from './ports.mjs'
 import { isAlive } from './processes.mjs'
-import { readYaml } from './profiles.mjs'
+import { readYaml, resourcePaths } from './profiles.mjs'
 import { root } from './root.mjs'
 import { self } from './run-state.mjs'
 import { SetupError } from './terminal.mjs'
@@ -119,4 +120,39 @@ function claim(path) {
   } catch {
     return false
   }
+}
+
+/**
+ * The file for `dapr run -f`: dapr.yaml itself, or, where the profile, the ports or the directory are others than there,
+ * a copy of it that has them.
+ * @param {{ profile: import('./profiles.mjs').Profile, portOffset: number, runDir: string, dataDir: string }} options
+ */
+export function writeRunFile({ profile, portOffset, runDir, dataDir }) {
+  const original = join(root, 'dapr.yaml')
+  const content = readYaml(original)[0]?.document
+  const paths = resourcePaths(profile)
+  const asWritten = content.common.resourcesPaths.map((/** @type {string} */ path) => join(root, path))
+  if (portOffset === 0 && runDir === root && asWritten.join() === paths.join()) return original
+  const copy = {
+    ...content,
+    common: {
+      ...content.common,
+      configFilePath: join(root, content.common.configFilePath),
+      resourcesPaths: paths,
+    },
+    apps: readRunFile({ portOffset }).map((app) => ({
+      appID: app.id,
+      appDirPath: runDir,
+      command: app.command,
+      ...(app.appPort ? { appPort: app.appPort } : {}),
+      daprHTTPPort: app.daprHttpPort,
+      daprGRPCPort: app.daprGrpcPort,
+      daprInternalGRPCPort: app.daprInternalGrpcPort,
+      metricsPort: app.metricsPort,
+      env: app.env,
+    })),
+  }
+  const path = join(dataDir, 'dapr.yaml')
+  writeFileSync(path, stringify(copy))
+  return path
 }
