@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { limits } from '@parley/contracts'
 import { startAuth } from './testing/start-auth.ts'
+import { goOn, together } from './testing/stubs.ts'
 
 test('a login by any spelling of the name opens another session', async () => {
   await using auth = await startAuth()
@@ -74,12 +75,14 @@ test('killed right after the password was written: the other sessions are over a
   const phone = (await auth.register('ada')).body
   const laptop = (await auth.login('ada')).body
   let writes = 0
-  auth.killed.before = () => ++writes > 1
+  auth.steps.before = (access) => {
+    if (access !== 'get' && ++writes > 1) throw new Error('killed')
+  }
   await auth.as(laptop.accessToken)('POST', '/api/auth/password', {
     current: 'correct horse',
     next: 'battery staple',
   })
-  auth.killed.before = () => false
+  auth.steps.before = goOn
   assert.equal((await auth.validate(phone.accessToken)).body.code, 'session_revoked')
   assert.equal((await auth.validate(laptop.accessToken)).status, 200)
 })
@@ -90,9 +93,19 @@ test('of two who change the password at once, one wins', async () => {
   const two = (await auth.login('ada')).body
   const change = (token: string, next: string) =>
     auth.as(token)('POST', '/api/auth/password', { current: 'correct horse', next })
+  auth.steps.before = together(2, 'replace', 'user')
   const answers = await Promise.all([
     change(one.accessToken, 'battery staple'),
     change(two.accessToken, 'stapled battery'),
   ])
   assert.deepEqual(answers.map(({ status }) => status).sort(), [204, 401])
+})
+
+test('of two who log in at once, both are listed', async () => {
+  await using auth = await startAuth()
+  await auth.register('ada')
+  auth.steps.before = together(2, 'get', 'sessions')
+  const [one] = await Promise.all([auth.login('ada'), auth.login('ada')])
+  const { items } = (await auth.as(one.body.accessToken)('GET', '/api/auth/sessions')).body
+  assert.equal(items.length, 3)
 })

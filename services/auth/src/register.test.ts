@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { limits, tokens } from '@parley/contracts'
 import { usernames, users } from './documents.ts'
 import { startAuth } from './testing/start-auth.ts'
+import { goOn, killBefore, together } from './testing/stubs.ts'
 
 test('who registers is logged in, found, and announced', async () => {
   await using auth = await startAuth()
@@ -48,19 +49,26 @@ test('what is wrong with a body is said by field', async () => {
 
 test('of many who register one name at once, exactly one gets it, and nothing of the others stays', async () => {
   await using auth = await startAuth()
+  const seen = { create: 0, delete: 0 }
+  const race = together(8, 'get', 'username')
+  auth.steps.before = (access, family) => {
+    if (family === 'user' && (access === 'create' || access === 'delete')) seen[access]++
+    return race(access, family)
+  }
   const answers = await Promise.all(Array.from({ length: 8 }, () => auth.register('ada')))
   const winners = answers.filter(({ status }) => status === 201)
   assert.equal(winners.length, 1)
   assert.deepEqual([...new Set(answers.map(({ status }) => status))].sort(), [201, 409])
+  assert.deepEqual(seen, { create: 8, delete: 7 })
   const owner = await auth.store.get(usernames, 'ada')
   assert.equal(owner?.value.userId, winners[0]?.body.user.id)
 })
 
 test('killed before the username is taken: the name is free', async () => {
   await using auth = await startAuth()
-  auth.killed.before = (family) => family === 'username'
+  auth.steps.before = killBefore('username')
   assert.equal((await auth.register('ada')).status, 500)
-  auth.killed.before = () => false
+  auth.steps.before = goOn
   assert.equal((await auth.login('ada')).status, 401)
   assert.equal((await auth.register('ada')).status, 201)
 })
@@ -70,11 +78,9 @@ test('killed between username and index: the login completes the index', async (
   const bob = await auth.register('bob')
   const find = async (query: string) =>
     (await auth.as(bob.body.accessToken)('GET', `/api/users?query=${query}`)).body.items.length
-  let writes = 0
-  auth.killed.before = (family) => ['find', 'sessions'].includes(family) && ++writes > 0
+  auth.steps.before = killBefore('find', 'sessions')
   assert.equal((await auth.register('ada')).status, 500)
-  assert.ok(writes > 0)
-  auth.killed.before = () => false
+  auth.steps.before = goOn
   assert.equal(await find('ada'), 0)
   assert.equal((await auth.register('ada')).body.code, 'username_taken')
   assert.equal((await auth.login('ada')).status, 200)
@@ -83,9 +89,9 @@ test('killed between username and index: the login completes the index', async (
 
 test('killed between index and session: the person logs in', async () => {
   await using auth = await startAuth()
-  auth.killed.before = (family) => family === 'session'
+  auth.steps.before = killBefore('session')
   assert.equal((await auth.register('ada')).status, 500)
-  auth.killed.before = () => false
+  auth.steps.before = goOn
   const { status, body } = await auth.login('ada')
   assert.equal(status, 200)
   const sessions = await auth.as(body.accessToken)('GET', '/api/auth/sessions')

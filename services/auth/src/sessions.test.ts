@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sessionLifetimeMs, sessionsPerUser } from './sessions-domain.ts'
 import { startAuth } from './testing/start-auth.ts'
+import { together } from './testing/stubs.ts'
 
 test('each refresh gives a new pair; a used token ends the family', async () => {
   await using auth = await startAuth()
@@ -23,6 +24,7 @@ test('each refresh gives a new pair; a used token ends the family', async () => 
 test('of two refreshes at once exactly one wins', async () => {
   await using auth = await startAuth()
   const { refreshToken } = (await auth.register('ada')).body
+  auth.steps.before = together(4, 'replace', 'session')
   const answers = await Promise.all([1, 2, 3, 4].map(() => auth.refresh(refreshToken)))
   assert.equal(answers.filter(({ status }) => status === 200).length, 1)
   for (const { status, body } of answers) if (status !== 200) assert.equal(body.code, 'refresh_reused')

@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type DocumentStore, memoryDocumentStore } from '@parley/kit'
-import { killableStore, testClock } from '../testing/stubs.ts'
+import { goOn, type Step, steppedStore, testClock } from '../testing/stubs.ts'
 import { isFoundBy, type Named, userIdOf } from './terms.ts'
 import { leafEntries } from './tree.ts'
 import { createUserIndex } from './user-index.ts'
 
 const clock = testClock()
 const newIndex = (store: DocumentStore) => createUserIndex({ store, clock })
+
+const dead: Step = (access) => {
+  if (access !== 'get') throw new Error('killed')
+}
 
 /** Few first letters, many equal names: what makes nodes split deep. */
 const population = (count: number): Named[] =>
@@ -51,11 +55,11 @@ test('two replicas that index 1,000 people at once lose none, and no node outgro
 })
 
 test('adding again writes nothing', async () => {
-  const { store, killed } = killableStore(memoryDocumentStore(clock))
+  const { store, steps } = steppedStore(memoryDocumentStore(clock))
   const index = newIndex(store)
   const users = population(300)
   await Promise.all(users.map(index.add))
-  killed.before = () => true
+  steps.before = dead
   await Promise.all(users.map(index.add))
 })
 
@@ -63,12 +67,14 @@ test('killed before any one of the writes of a split: nobody who was found is lo
   const users = population(leafEntries + 40)
   const before = users.slice(0, leafEntries)
   for (let survived = 0; ; survived++) {
-    const { store, killed } = killableStore(memoryDocumentStore(clock))
+    const { store, steps } = steppedStore(memoryDocumentStore(clock))
     await Promise.all(before.map(newIndex(store).add))
     let writes = 0
-    killed.before = () => ++writes > survived
+    steps.before = (access, family) => {
+      if (access !== 'get' && ++writes > survived) return dead(access, family)
+    }
     const added = await Promise.allSettled(users.map(newIndex(store).add))
-    killed.before = () => false
+    steps.before = goOn
     const restarted = newIndex(store)
     for (const query of queries) {
       const found = await idsFor(restarted, query)

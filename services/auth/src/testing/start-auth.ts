@@ -4,7 +4,7 @@ import type { AppId, Readiness } from '@parley/contracts'
 import { createLogger, memoryDocumentStore } from '@parley/kit'
 import { createAuthApp } from '../app.ts'
 import { createPasswords } from '../passwords.ts'
-import { killableStore, stubSidecar, testClock } from './stubs.ts'
+import { steppedStore, stubSidecar, testClock } from './stubs.ts'
 
 /** The smallest argon2id there is: tests check what is hashed when, not how long it takes. */
 const quickPasswords = () => createPasswords({ algorithm: 2, memoryCost: 8, timeCost: 1, parallelism: 1 })
@@ -26,7 +26,7 @@ export async function startAuth(
 ) {
   const clock = testClock()
   const memory = memoryDocumentStore(clock)
-  const { store, killed } = killableStore(memory)
+  const { store, steps } = steppedStore(memory)
   const { sidecar, published, broker } = stubSidecar(options)
   const auth = createAuthApp({
     store,
@@ -66,8 +66,8 @@ export async function startAuth(
     broker,
     call,
     clock,
-    killed,
     published,
+    steps,
     store: memory,
     as: (token: string) => (method: string, path: string, body?: unknown) =>
       call(method, path, body, { authorization: `Bearer ${token}` }),

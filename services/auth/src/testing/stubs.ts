@@ -61,26 +61,54 @@ export function stubSidecar(options: { readinessOf?: (app: AppId) => Promise<Rea
   return { sidecar, published, broker }
 }
 
-/** A store whose writes can be made to fail: as if the process had been killed right before them. */
-export function killableStore(inner: DocumentStore) {
-  const killed = { before: (_family: string) => false }
-  const check = (family: { prefix: string }): void => {
-    if (killed.before(family.prefix)) throw new Error(`killed before writing ${family.prefix}`)
+export type Access = 'get' | 'create' | 'replace' | 'delete'
+/** Runs before a write, and after a read. To throw there is to be killed there; to wait there lets others go first. */
+export type Step = (access: Access, family: string) => void | Promise<void>
+
+export const goOn: Step = () => {}
+
+export const killBefore =
+  (...families: readonly string[]): Step =>
+  (access, family) => {
+    if (access !== 'get' && families.includes(family)) throw new Error(`killed before writing ${family}`)
   }
+
+/** The first `count` of these accesses wait for each other: a race that takes place in every run. */
+export function together(count: number, access: Access, family: string): Step {
+  let missing = count
+  let open = (): void => {}
+  const all = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return async (at, of) => {
+    if (at !== access || of !== family || missing === 0) return
+    missing--
+    if (missing === 0) open()
+    await all
+  }
+}
+
+export function steppedStore(inner: DocumentStore) {
+  const steps: { before: Step } = { before: goOn }
   const store: DocumentStore = {
     ...inner,
-    create(family, ...rest) {
-      check(family)
+    async get(family, key) {
+      const stored = await inner.get(family, key)
+      await steps.before('get', family.prefix)
+      return stored
+    },
+    async create(family, ...rest) {
+      await steps.before('create', family.prefix)
       return inner.create(family, ...rest)
     },
-    replace(family, ...rest) {
-      check(family)
+    async replace(family, ...rest) {
+      await steps.before('replace', family.prefix)
       return inner.replace(family, ...rest)
     },
-    delete(family, ...rest) {
-      check(family)
+    async delete(family, ...rest) {
+      await steps.before('delete', family.prefix)
       return inner.delete(family, ...rest)
     },
   }
-  return { store, killed }
+  return { store, steps }
 }
