@@ -54,7 +54,8 @@ export interface Delivery {
   untrack(conversationId: ConversationId): void
   /** What `conversation.changed` tells: shows a lost last message. */
   heads(heads: Readonly<Record<ConversationId, number>>): void
-  isTracked(conversationId: ConversationId): boolean
+  /** The last seq that was emitted here; undefined where the conversation has no sockets. */
+  emitted(conversationId: ConversationId): number | undefined
   close(): void
 }
 
@@ -212,7 +213,10 @@ export function createDelivery(ports: DeliveryPorts): Delivery {
         settle(conversation, limits.graceMs)
       }
     },
-    isTracked: (id) => tracked.has(id),
+    emitted(id) {
+      const conversation = tracked.get(id)
+      return conversation && conversation.next - 1
+    },
     close() {
       for (const id of [...tracked.keys()]) untrack(id)
     },

@@ -1,0 +1,154 @@
+import type { Server as HttpServer } from 'node:http'
+import { deadLetterTopic, messageSubmitted } from '@parley/contracts'
+import { type Clock, createHttpApp, type Logger, type Sidecar } from '@parley/kit'
+import type { Express } from 'express'
+import { Server } from 'socket.io'
+import { createBackend } from './backend.ts'
+import { type BatcherLimits, createBatcher } from './batches/batcher.ts'
+import { singleNode } from './cluster/cluster.ts'
+import { type RedisClients, redisCluster, useRedis } from './cluster/redis.ts'
+import { drainSockets } from './drain.ts'
+import { nodeEvents, registerEvents } from './events.ts'
+import { createReporter } from './presence/reporter.ts'
+import { conversationRoom, userRoom } from './rooms/names.ts'
+import { createRooms } from './rooms/rooms.ts'
+import { boundedParser } from './sockets/bounded-parser.ts'
+import { serveConnections } from './sockets/connection.ts'
+import { createHandlers } from './sockets/handlers.ts'
+import { admit, isOurFault, refusal } from './sockets/handshake.ts'
+import { createReceipts } from './sockets/receipts.ts'
+import { createSends } from './sockets/send.ts'
+import { createSessions } from './sockets/sessions.ts'
+import { dropSlowClients, every, outgoingLimits } from './sockets/slow-clients.ts'
+import type { ChatServer } from './sockets/types.ts'
+import { createWatches } from './sockets/watches.ts'
+
+export interface RealtimeDeps {
+  readonly version: string
+  readonly logger: Logger
+  readonly clock: Clock
+  readonly sidecar: Pick<Sidecar, 'publish' | 'publishRaw' | 'invoke' | 'check'>
+  /** The name of this node; no other live node has it. */
+  readonly node: string
+  readonly rateLimits: boolean
+  readonly origins: readonly string[]
+  /** Several nodes. Without it this must be the only one. */
+  readonly redis?: RedisClients | undefined
+  readonly appApiToken?: string | undefined
+  readonly batches?: Partial<BatcherLimits>
+}
+
+export interface RealtimeApp {
+  readonly express: Express
+  /** Serves sockets on this server, under `/socket.io/`. */
+  attach(server: HttpServer): void
+  drain(): Promise<void>
+  close(): Promise<void>
+}
+
+/** Far above the protocol's limit, which is answered (bounded-parser.ts); what is over this one is cut. */
+const transportBytes = 1024 * 1024
+
+export function createRealtimeApp(deps: RealtimeDeps): RealtimeApp {
+  const { logger, clock, sidecar, node, rateLimits, redis } = deps
+  let draining = false
+  const isDraining = () => draining
+  const io: ChatServer = new Server({
+    // WebSocket needs no sticky sessions, so our clients use nothing else. Polling stays for those who cannot: with
+    // several nodes it needs a balancer that sends a client to the same node again.
+    transports: ['websocket', 'polling'],
+    serveClient: false,
+    maxHttpBufferSize: transportBytes,
+    perMessageDeflate: false,
+    httpCompression: false,
+    parser: boundedParser,
+    cors: { origin: [...deps.origins], credentials: false },
+  })
+  if (redis) useRedis(io, redis)
+  if (!rateLimits) logger.warn('PARLEY_RATE_LIMITS=off: there are no rate limits')
+
+  const backend = createBackend(sidecar)
+  const batcher = createBatcher({
+    clock,
+    publish: (event) => sidecar.publish(messageSubmitted, event, { lane: event.lane }),
+    async deadLetter(data, reason) {
+      logger.error({ reason, lane: data.lane }, 'a command goes to the dead letters')
+      await sidecar
+        .publishRaw(deadLetterTopic('messages'), { reason, topic: messageSubmitted.topic, data })
+        .catch((error) => logger.error({ err: error }, 'a dead letter was not published'))
+    },
+    // After what the sockets have brought in this turn of the event loop: their sends share events.
+    soon: setImmediate,
+    ...(deps.batches && { limits: deps.batches }),
+  })
+  const rooms = createRooms({ io, backend, clock, logger })
+  const sends = createSends({ clock, batcher, rateLimits, draining: isDraining })
+  const sessions = createSessions(io)
+  const watches = createWatches({ io, backend })
+  const reporter = createReporter({ clock, sidecar, node, logger })
+  const receipts = createReceipts({
+    clock,
+    async memberCount(id) {
+      const found = await backend.conversation(id)
+      return found === 'gone' ? Number.POSITIVE_INFINITY : found.memberIds.length
+    },
+    emit: (receipt) => {
+      io.to(conversationRoom(receipt.conversationId))
+        .except(userRoom(receipt.userId))
+        .emit('receipt', receipt)
+    },
+  })
+  const handle = nodeEvents({ batcher, rooms, receipts, watches, sessions })
+  const cluster = redis ? redisCluster(io, handle, logger) : singleNode(handle)
+
+  io.use((socket, next) => {
+    const rules = { backend, origins: deps.origins, draining: isDraining, wasRevoked: sessions.wasRevoked }
+    admit(socket, rules).then(
+      () => next(),
+      (error) => {
+        if (isOurFault(error)) logger.warn({ err: error }, 'a handshake failed')
+        next(refusal(error))
+      },
+    )
+  })
+  const handlers = createHandlers({ clock, backend, sends, receipts, watches })
+  serveConnections({ io, clock, logger, node, rooms, reporter, handlers, rateLimits })
+  const sweep = every(clock, outgoingLimits.checkMs, () => {
+    dropSlowClients(io, logger)
+    sends.sweep()
+  })
+
+  const express = createHttpApp(
+    {
+      app: 'realtime',
+      version: deps.version,
+      logger,
+      draining: isDraining,
+      readiness: async () => ({
+        sidecar: await sidecar.check(),
+        ...(redis && { redis: redis.check() }),
+      }),
+      ...(deps.appApiToken === undefined ? {} : { appApiToken: deps.appApiToken }),
+    },
+    (http) => registerEvents(http, cluster),
+  )
+
+  return {
+    express,
+    attach: (server) => void io.attach(server),
+    async drain() {
+      draining = true
+      await drainSockets({ io, clock, pendingSends: sends.pending })
+      await reporter.closing()
+    },
+    async close() {
+      sweep.cancel()
+      receipts.close()
+      batcher.close()
+      rooms.close()
+      io.disconnectSockets(true)
+      io.engine?.close()
+      redis?.close()
+    },
+  }
+}

@@ -1,0 +1,52 @@
+import type { EventContract } from '@parley/contracts'
+import { type HttpApp, subscribe } from '@parley/kit'
+import type { Batcher } from './batches/batcher.ts'
+import { type Cluster, type ClusterEvent, clusterContracts } from './cluster/cluster.ts'
+import type { Rooms } from './rooms/rooms.ts'
+import type { Receipts } from './sockets/receipts.ts'
+import type { Sessions } from './sockets/sessions.ts'
+import type { Watches } from './sockets/watches.ts'
+
+/** What the broker brings goes to all nodes; nothing here can fail in a way that bringing it again would help. */
+export function registerEvents(http: HttpApp, cluster: Cluster): void {
+  const contracts: readonly EventContract[] = Object.values(clusterContracts)
+  for (const contract of contracts) {
+    subscribe(http, contract, async (data) => {
+      cluster.broadcast({ topic: contract.topic, data } as ClusterEvent)
+      return 'done'
+    })
+  }
+}
+
+/** What an event means on a node. */
+export function nodeEvents(deps: {
+  batcher: Batcher
+  rooms: Rooms
+  receipts: Receipts
+  watches: Watches
+  sessions: Sessions
+}): (event: ClusterEvent) => void {
+  const { batcher, rooms, receipts, watches, sessions } = deps
+  return (event) => {
+    switch (event.topic) {
+      case 'message.stored':
+        for (const { conversationId, entries, memberIds } of event.data.conversations) {
+          receipts.saw(conversationId, memberIds)
+          for (const entry of entries) batcher.stored(conversationId, entry)
+          rooms.stored(conversationId, entries)
+        }
+        return
+      case 'message.rejected':
+        for (const item of event.data.items) batcher.rejected(item)
+        return
+      case 'conversation.changed':
+        rooms.heads(event.data.heads)
+        return
+      case 'presence.changed':
+        watches.changed(event.data.items)
+        return
+      case 'session.revoked':
+        sessions.revoked(event.data.sessionIds, event.data.reason)
+    }
+  }
+}

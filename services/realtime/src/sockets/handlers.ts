@@ -1,0 +1,62 @@
+import type { Clock } from '@parley/kit'
+import type { Backend } from '../backend.ts'
+import { fullBucket, type Rate, takeToken } from '../rates/token-bucket.ts'
+import { conversationRoom, userRoom } from '../rooms/names.ts'
+import type { Handlers } from './dispatch.ts'
+import type { Receipts } from './receipts.ts'
+import type { Sends } from './send.ts'
+import type { ChatSocket } from './types.ts'
+import type { Watches } from './watches.ts'
+
+/** Of one socket; what is over it is not passed on. Typing is a courtesy. */
+const typingRate: Rate = { perSecond: 4, burst: 8 }
+
+export function createHandlers(deps: {
+  clock: Clock
+  backend: Backend
+  sends: Sends
+  receipts: Receipts
+  watches: Watches
+}): Handlers {
+  const { clock, backend, sends, receipts, watches } = deps
+  const typingBuckets = new WeakMap<ChatSocket, ReturnType<typeof fullBucket>>()
+
+  function typing(
+    socket: ChatSocket,
+    conversationId: Parameters<typeof conversationRoom>[0],
+    active: boolean,
+  ) {
+    const room = conversationRoom(conversationId)
+    if (!socket.rooms.has(room)) return undefined
+    const now = clock.now()
+    const taken = takeToken(typingBuckets.get(socket) ?? fullBucket(typingRate, now), typingRate, now)
+    typingBuckets.set(socket, taken.bucket)
+    if (taken.waitMs > 0) return undefined
+    const { userId } = socket.data
+    // Volatile: dropped for who cannot keep up. To all nodes, but not to the typist's own devices.
+    socket.volatile.to(room).except(userRoom(userId)).emit('typing', { conversationId, userId, active })
+    return undefined
+  }
+
+  return {
+    'message:send': (socket, payload) => sends.send(socket, payload),
+
+    async 'conversation:read'(socket, { conversationId, seq }) {
+      const { userId } = socket.data
+      const { readSeq, unread, mentions } = await backend.read(userId, conversationId, seq)
+      socket.to(userRoom(userId)).emit('read', { conversationId, readSeq, unread, mentions })
+      receipts.read(conversationId, userId, readSeq)
+      return { unread }
+    },
+
+    async sync(socket, request) {
+      // What it answers must reach up to what the rooms will bring.
+      await socket.data.joined
+      return backend.sync(socket.data.userId, request)
+    },
+
+    'presence:watch': (socket, { userIds }) => watches.watch(socket, userIds),
+    'typing:start': (socket, { conversationId }) => typing(socket, conversationId, true),
+    'typing:stop': (socket, { conversationId }) => typing(socket, conversationId, false),
+  }
+}
