@@ -143,6 +143,7 @@ export function createRealtimeApp(deps: RealtimeDeps): RealtimeApp {
     },
     async close() {
       sweep.cancel()
+      reporter.stop()
       receipts.close()
       batcher.close()
       rooms.close()

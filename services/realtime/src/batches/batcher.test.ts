@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { type Command, laneOf, type MessageSubmitted } from '@parley/contracts'
-import { fakeClock } from '@parley/testkit'
-import { conversation, messageEntry, seededRandom, send, user } from '../testing.ts'
+import { fakeClock, seededRandom } from '@parley/testkit'
+import { conversation, dice, messageEntry, send, user } from '../testing/builders.ts'
 import { type BatcherLimits, type BatchOutcome, createBatcher } from './batcher.ts'
 
 type Publish = (event: MessageSubmitted) => Promise<void>
@@ -242,7 +242,7 @@ describe('batcher', () => {
 
 /** A broker that loses, doubles and reorders, in front of a log that takes each command once. */
 async function chaos(seed: number): Promise<void> {
-  const random = seededRandom(seed)
+  const random = dice(seededRandom(seed))
   const log = new Map<string, Command[]>()
   const t = start({
     limits: { batchItems: 1 + random.below(4), eventsInFlight: 1 + random.below(4) },

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Entry } from '@parley/contracts'
-import { type FakeClock, fakeClock } from '@parley/testkit'
-import { conversation, memberEntry, messageEntry, seededRandom } from '../testing.ts'
+import { type FakeClock, fakeClock, seededRandom } from '@parley/testkit'
+import { conversation, dice, memberEntry, messageEntry } from '../testing/builders.ts'
 import { createDelivery, type DeliveryPorts } from './delivery.ts'
 
 const room = conversation('room')
@@ -198,7 +198,7 @@ describe('delivery', () => {
 
   it('is gapless and in order, however entries are lost, doubled and reordered', async () => {
     for (let seed = 1; seed <= 200; seed++) {
-      const random = seededRandom(seed)
+      const random = dice(seededRandom(seed))
       const clock = fakeClock()
       const log = Array.from({ length: 40 }, (_, i) => messageEntry('room', i + 1))
       const { delivery, seen } = start({

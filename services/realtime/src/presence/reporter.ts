@@ -17,6 +17,7 @@ export interface Reporter {
   disconnected(device: Device): void
   /** Ends the node's lease at once; resolves when that was told, or could not be. */
   closing(): Promise<void>
+  stop(): void
 }
 
 export interface Device {
@@ -89,7 +90,15 @@ export function createReporter(deps: {
     }
   }
 
+  function stop(): void {
+    closed = true
+    heartbeat.cancel()
+    retry?.cancel()
+    queue.length = 0
+  }
+
   return {
+    stop,
     connected(device) {
       const data = { ...stamp(), ...device }
       enqueue(() => sidecar.publish(presenceConnected, data))
@@ -99,10 +108,7 @@ export function createReporter(deps: {
       enqueue(() => sidecar.publish(presenceDisconnected, data))
     },
     async closing() {
-      closed = true
-      heartbeat.cancel()
-      retry?.cancel()
-      queue.length = 0
+      stop()
       await sidecar.publish(presenceHeartbeat, { ...stamp(), closing: true }).catch((error) => {
         logger.warn({ err: error }, 'that this node closes was not published: its lease will lapse')
       })

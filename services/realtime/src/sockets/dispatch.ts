@@ -39,16 +39,17 @@ export function dispatch(options: {
 
   function admit(name: ClientEventName): void {
     if (name === 'message:send') return
-    if (underWay >= mostUnderWay) throw new ChatError('overloaded', { retryAfterMs: 1_000 })
-    if (!rate || !bucket) return
-    const taken = takeToken(bucket, rate, clock.now())
-    bucket = taken.bucket
-    if (taken.waitMs > 0) {
-      throw new ChatError('rate_limited', {
-        detail: `At most ${rate.perSecond} events per second`,
-        retryAfterMs: taken.waitMs,
-      })
+    if (rate && bucket) {
+      const taken = takeToken(bucket, rate, clock.now())
+      bucket = taken.bucket
+      if (taken.waitMs > 0) {
+        throw new ChatError('rate_limited', {
+          detail: `At most ${rate.perSecond} events per second`,
+          retryAfterMs: taken.waitMs,
+        })
+      }
     }
+    if (underWay >= mostUnderWay) throw new ChatError('overloaded', { retryAfterMs: 1_000 })
   }
 
   async function run(name: string, payload: unknown): Promise<object> {

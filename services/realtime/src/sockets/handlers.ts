@@ -33,8 +33,9 @@ export function createHandlers(deps: {
     typingBuckets.set(socket, taken.bucket)
     if (taken.waitMs > 0) return undefined
     const { userId } = socket.data
-    // Volatile: dropped for who cannot keep up. To all nodes, but not to the typist's own devices.
-    socket.volatile.to(room).except(userRoom(userId)).emit('typing', { conversationId, userId, active })
+    // A start may be dropped for who cannot keep up; a stop may not, or they would see someone type on and on.
+    const others = (active ? socket.volatile : socket).to(room).except(userRoom(userId))
+    others.emit('typing', { conversationId, userId, active })
     return undefined
   }
 

@@ -3,7 +3,7 @@ import { ChatError, type Clock, isErrorCode } from '@parley/kit'
 import type { Batcher, BatchOutcome } from '../batches/batcher.ts'
 import { createThrottle, type Throttle } from '../rates/throttle.ts'
 import type { PayloadOf } from './dispatch.ts'
-import type { Refusal } from './send-gate.ts'
+import type { Arrival, Refusal } from './send-gate.ts'
 import type { ChatSocket } from './types.ts'
 
 /**
@@ -54,13 +54,12 @@ export function createSends(deps: {
   }
 
   async function submit(
-    socket: ChatSocket,
-    payload: PayloadOf<'message:send'>,
+    { data: { userId, gate } }: ChatSocket,
+    { conversationId, ...draft }: PayloadOf<'message:send'>,
+    arrival: Arrival,
   ): Promise<{ message: Message }> {
-    const { userId, gate } = socket.data
-    const { conversationId, ...draft } = payload
     const pass = () => {
-      const refusal = gate.refusal(conversationId, draft.clientId)
+      const refusal = gate.refusal(arrival)
       if (refusal) throw refused(refusal)
     }
     pass()
@@ -78,12 +77,15 @@ export function createSends(deps: {
 
   return {
     async send(socket, payload) {
+      const { gate } = socket.data
+      const { conversationId, clientId } = payload
+      const arrival = { conversationId, clientId, place: gate.arrive() }
       pending += 1
       try {
-        return await submit(socket, payload)
+        return await submit(socket, payload, arrival)
       } catch (error) {
         if (error instanceof ChatError && error.retryAfterMs !== undefined) {
-          socket.data.gate.shut(payload.conversationId, payload.clientId, refusalAfter(error))
+          gate.shut(arrival, refusalAfter(error))
         }
         throw error
       } finally {

@@ -9,7 +9,9 @@ export function send(sender: string, clientId: string, text = 'hello'): Command 
   return { kind: 'message', senderId: user(sender), clientId, text, submittedAt: at }
 }
 
-export function messageEntry(id: string, seq: number, sender = 'ann', clientId = `c${seq}`): Entry {
+type MessageEntry = Extract<Entry, { kind: 'message' }>
+
+export function messageEntry(id: string, seq: number, sender = 'ann', clientId = `c${seq}`): MessageEntry {
   return {
     kind: 'message',
     conversationId: conversation(id),
@@ -43,15 +45,8 @@ export function memberEntry(id: string, seq: number, member: string, change: 'ad
   }
 }
 
-/** Seeded, so that a failing property test names the seed that shows it (mulberry32). */
-export function seededRandom(seed: number) {
-  let state = seed
-  const next = () => {
-    state = (state + 0x6d2b79f5) | 0
-    let bits = Math.imul(state ^ (state >>> 15), 1 | state)
-    bits = (bits + Math.imul(bits ^ (bits >>> 7), 61 | bits)) ^ bits
-    return ((bits ^ (bits >>> 14)) >>> 0) / 4294967296
-  }
+/** What property tests throw. `next` follows from a seed, so that a failing test names the one that shows it. */
+export function dice(next: () => number) {
   return {
     chance: (probability: number) => next() < probability,
     below: (limit: number) => Math.floor(next() * limit),

@@ -1,0 +1,257 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import {
+  type Command,
+  type ConversationId,
+  type Entry,
+  type EventContract,
+  type MessageSubmitted,
+  messageStored,
+  messageSubmitted,
+  type Presence,
+  type RouteContract,
+} from '@parley/contracts'
+import { ChatError, createLogger, systemClock } from '@parley/kit'
+import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client'
+import { createRealtimeApp, type RealtimeDeps } from '../app.ts'
+import { at, conversation, memberEntry, messageEntry, user } from './builders.ts'
+
+/** What the other services would say. Tests change it as they go. */
+export interface World {
+  readonly log: Map<string, Entry[]>
+  readonly members: Map<string, Set<string>>
+  /** Whether `messages` handles what is submitted. */
+  storing: boolean
+  /** Routes that fail, by id. */
+  readonly failing: Set<string>
+  visible: Presence[]
+  readonly published: { topic: string; data: unknown }[]
+  readonly calls: string[]
+}
+
+export type Answers = Readonly<Record<string, (body: never) => unknown>>
+
+function answersOf(world: World, extra: Answers): Answers {
+  const logOf = (id: string) => world.log.get(id) ?? []
+  return {
+    validateSession({ token }: { token: string }) {
+      const [name, session = 's1', ttl = '900000'] = token.split('.')
+      if (name === 'bad' || name === undefined) throw new ChatError('token_invalid')
+      if (name === 'old') throw new ChatError('token_expired')
+      const expiresAt = new Date(Date.now() + Number(ttl)).toISOString()
+      return { userId: name, sessionId: `${name}-${session}`, expiresAt }
+    },
+    internalMemberships: ({ userId }: { userId: string }) => ({
+      items: [...world.members]
+        .filter(([, members]) => members.has(userId))
+        .map(([id]) => ({ conversationId: id, head: logOf(id).length })),
+    }),
+    internalEntries: (body: { conversationId: string; after: number; limit: number }) => ({
+      items: logOf(body.conversationId).slice(body.after, body.after + body.limit),
+      head: logOf(body.conversationId).length,
+      hasMore: false,
+    }),
+    internalConversation({ conversationId }: { conversationId: string }) {
+      const memberIds = [...(world.members.get(conversationId) ?? [])]
+      return {
+        conversation: {
+          id: conversationId,
+          kind: 'group',
+          createdAt: at,
+          createdBy: 'ann',
+          memberCount: memberIds.length,
+        },
+        memberIds,
+      }
+    },
+    internalRead: ({ seq }: { seq: number }) => ({ readSeq: seq, unread: 3, mentions: 1 }),
+    internalSync: () => ({ conversations: [], gone: [] }),
+    internalWatch: ({ userIds }: { userIds: string[] }) => ({
+      items: world.visible.filter(({ userId }) => userIds.includes(userId)),
+    }),
+    ...extra,
+  }
+}
+
+/** The app on a port, `messages` as a few lines, and real Socket.IO clients. Events come in over HTTP. */
+export async function startRealtime(options: Partial<RealtimeDeps> & { answers?: Answers } = {}) {
+  const world: World = {
+    log: new Map(),
+    members: new Map(),
+    storing: true,
+    failing: new Set(),
+    visible: [],
+    published: [],
+    calls: [],
+  }
+  const answers = answersOf(world, options.answers ?? {})
+  const sidecar: RealtimeDeps['sidecar'] = {
+    async publish(contract, data) {
+      world.published.push({ topic: contract.topic, data })
+      if (contract.topic === messageSubmitted.topic && world.storing) void store(data as MessageSubmitted)
+    },
+    async publishRaw(topic, data) {
+      world.published.push({ topic, data })
+    },
+    async invoke(route: RouteContract, input?: { body?: unknown }) {
+      world.calls.push(route.id)
+      if (world.failing.has(route.id)) throw new ChatError('unavailable')
+      return (await answers[route.id]?.(input?.body as never)) as never
+    },
+    check: async () => 'ok',
+  }
+  const app = createRealtimeApp({
+    version: 'test',
+    logger: createLogger('realtime', process.env.LOG_LEVEL ?? 'silent'),
+    clock: systemClock,
+    sidecar,
+    node: 'node-1',
+    rateLimits: true,
+    origins: ['https://elsewhere.example'],
+    ...options,
+  })
+  const server = createServer(app.express)
+  app.attach(server)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const clients: Client[] = []
+
+  async function event(contract: EventContract, data: unknown): Promise<string> {
+    const answer = await fetch(`${url}/events/${contract.topic}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ id: 'e', topic: contract.topic, data }),
+    })
+    return `${answer.status} ${await answer.text()}`
+  }
+
+  /** Appends entries to a log without telling anyone. */
+  function append(id: string, ...make: ((seq: number) => Entry)[]): Entry[] {
+    const log = world.log.get(id) ?? []
+    world.log.set(id, log)
+    return make.map((one) => {
+      const entry = one(log.length + 1)
+      log.push(entry)
+      if (entry.kind === 'member') {
+        if (entry.change === 'added') world.members.get(id)?.add(entry.userId)
+        if (entry.change === 'removed') world.members.get(id)?.delete(entry.userId)
+      }
+      return entry
+    })
+  }
+
+  const tell = (id: string, entries: readonly Entry[]) =>
+    event(messageStored, {
+      conversations: [
+        { conversationId: id, kind: 'group', entries, memberIds: [...(world.members.get(id) ?? [])] },
+      ],
+    })
+
+  async function store({ conversations }: MessageSubmitted): Promise<void> {
+    for (const { conversationId, commands } of conversations) {
+      const known = (command: Command) =>
+        world.log
+          .get(conversationId)
+          ?.some((e) => e.kind === 'message' && e.message.clientId === command.clientId)
+      const fresh = commands.filter((command) => !known(command))
+      const entries = append(
+        conversationId,
+        ...fresh.map((c) => (seq: number) => messageEntry(conversationId, seq, c.senderId, c.clientId)),
+      )
+      await tell(conversationId, entries)
+    }
+  }
+
+  function connect(token: string | undefined, more: Partial<ManagerOptions & SocketOptions> = {}): Client {
+    const client = new Client(
+      io(url, { transports: ['websocket'], auth: { token }, forceNew: true, reconnection: false, ...more }),
+    )
+    clients.push(client)
+    return client
+  }
+
+  return {
+    app,
+    url,
+    world,
+    event,
+    append,
+    tell,
+    connect,
+    /** A conversation with these members and nothing in it yet. */
+    room(id: string, ...members: string[]): ConversationId {
+      world.members.set(id, new Set(members))
+      return conversation(id)
+    },
+    async ready(token: string, more: Partial<ManagerOptions & SocketOptions> = {}): Promise<Client> {
+      const client = connect(token, more)
+      await client.next('ready')
+      return client
+    },
+    message: (id: string) => (seq: number) => messageEntry(id, seq),
+    member: (id: string, name: string, change: 'added' | 'removed') => (seq: number) =>
+      memberEntry(id, seq, user(name), change),
+    async close() {
+      for (const client of clients) client.socket.disconnect()
+      await app.close()
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+export type Realtime = Awaited<ReturnType<typeof startRealtime>>
+
+/** A client that remembers all it hears, so that a test can wait for facts in any order. */
+export class Client {
+  readonly socket: Socket
+  readonly heard: { name: string; payload: unknown }[] = []
+  #wake: (() => void)[] = []
+
+  constructor(socket: Socket) {
+    this.socket = socket
+    const hear = (name: string, payload: unknown) => {
+      this.heard.push({ name, payload })
+      for (const wake of this.#wake.splice(0)) wake()
+    }
+    socket.onAny(hear)
+    socket.on('disconnect', (reason) => hear('disconnect', reason))
+    socket.on('connect_error', (error) =>
+      hear('connect_error', (error as Error & { data?: unknown }).data ?? String(error)),
+    )
+  }
+
+  all = (name: string) => this.heard.filter((one) => one.name === name).map(({ payload }) => payload as never)
+
+  async until(what: string, holds: () => boolean, ms = 5_000): Promise<void> {
+    const end = Date.now() + ms
+    while (!holds()) {
+      const left = end - Date.now()
+      if (left <= 0) throw new Error(`not within ${ms} ms: ${what}; heard ${JSON.stringify(this.heard)}`)
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, left)
+        this.#wake.push(() => {
+          clearTimeout(timer)
+          resolve()
+        })
+      })
+    }
+  }
+
+  /** The payload of the n-th event of this name. */
+  async next<T = Record<string, unknown>>(name: string, count = 1): Promise<T> {
+    await this.until(`${count} × ${name}`, () => this.all(name).length >= count)
+    return this.all(name)[count - 1] as T
+  }
+
+  seqs = () => this.all('entry').map((entry: Entry) => entry.seq)
+
+  ask = (
+    name: string,
+    ...args: unknown[]
+  ): Promise<{ ok: boolean; error?: { code: string } } & Record<string, unknown>> =>
+    this.socket.timeout(8_000).emitWithAck(name, ...args)
+
+  send = (conversationId: string, clientId: string, text = 'hello') =>
+    this.ask('message:send', { conversationId, clientId, text })
+}
