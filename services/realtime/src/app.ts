@@ -145,6 +145,7 @@ export function createRealtimeApp(deps: RealtimeDeps): RealtimeApp {
       sweep.cancel()
       reporter.stop()
       receipts.close()
+      sends.close()
       batcher.close()
       rooms.close()
       io.disconnectSockets(true)

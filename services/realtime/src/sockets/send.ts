@@ -16,6 +16,7 @@ export interface Sends {
   sweep(): void
   /** Taken and not answered yet. */
   pending(): number
+  close(): void
 }
 
 const rate = { perSecond: limits.messagesPerSecond, burst: limits.messageBurst }
@@ -96,6 +97,9 @@ export function createSends(deps: {
       for (const [userId, throttle] of throttles) if (throttle.isIdle()) throttles.delete(userId)
     },
     pending: () => pending,
+    close() {
+      for (const throttle of throttles.values()) throttle.close()
+    },
   }
 }
 

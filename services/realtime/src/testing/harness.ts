@@ -212,13 +212,18 @@ export class Client {
     this.socket = socket
     const hear = (name: string, payload: unknown) => {
       this.heard.push({ name, payload })
-      for (const wake of this.#wake.splice(0)) wake()
+      this.#look()
     }
     socket.onAny(hear)
+    socket.on('connect', () => this.#look())
     socket.on('disconnect', (reason) => hear('disconnect', reason))
     socket.on('connect_error', (error) =>
       hear('connect_error', (error as Error & { data?: unknown }).data ?? String(error)),
     )
+  }
+
+  #look(): void {
+    for (const wake of this.#wake.splice(0)) wake()
   }
 
   all = (name: string) => this.heard.filter((one) => one.name === name).map(({ payload }) => payload as never)
