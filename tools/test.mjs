@@ -28,7 +28,7 @@ const phases = [
     name: 'Tests over real sidecars',
     concurrency: 1,
     takes: (/** @type {string} */ path) =>
-      /^tests\/dist\/(dapr|web|browser)\/|^tools\/test\/(start|infra|redis)\./.test(path),
+      /^tests\/dist\/(dapr|web|browser)\/|^tools\/test\/(start|infra|profiles)\./.test(path),
   },
 ]
 

@@ -61,8 +61,8 @@ export function newRunDir() {
 }
 
 /** @param {readonly string[]} args */
-export function launch(args) {
-  const child = spawn(process.execPath, [join(root, 'tools/start.mjs'), '--no-build', ...args], {
+export function launch(args, script = 'tools/start.mjs') {
+  const child = spawn(process.execPath, [join(root, script), '--no-build', ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''

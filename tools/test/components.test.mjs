@@ -1,0 +1,187 @@
+// The component YAML against the contracts, for every profile: who may publish and hear what, dead letters, policies, and
+// settings without which a store would lose what it acknowledged.
+import assert from 'node:assert/strict'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { appIds, componentNames, deadLetterTopic, events } from '@parley/contracts'
+import { readResources, resourcePaths } from '../lib/profiles.mjs'
+import { root } from '../lib/root.mjs'
+import { readRunFile } from '../lib/run-file.mjs'
+
+const folders = (/** @type {string} */ kind) => readdirSync(join(root, 'components', kind))
+const resources = (/** @type {string} */ path) =>
+  readResources([join(root, 'components', path)]).map(({ document }) => document)
+const common = resources('common')
+const ofKind = (/** @type {any[]} */ all, /** @type {string} */ kind) =>
+  all.filter((one) => one.kind === kind)
+const named = (/** @type {any} */ component) =>
+  Object.fromEntries(
+    component.spec.metadata.map((/** @type {any} */ item) => [item.name, item.value ?? item.secretKeyRef]),
+  )
+
+const busApps = appIds.filter((app) => app !== 'gateway')
+const subscribers = [...new Set(events.flatMap((event) => [...event.subscribers]))]
+/** Who publishes: the contracts' publishers; each subscriber's sidecar to its dead letter topic; `messages` replays. */
+const mayPublish = (/** @type {string} */ app) => [
+  ...events
+    .filter(
+      ({ publishers, subscribers: heard }) =>
+        publishers.some((one) => one === app) || (app === 'messages' && heard.length > 0),
+    )
+    .map(({ topic }) => topic),
+  ...subscribers.filter((one) => one === app).map(deadLetterTopic),
+]
+const mayHear = (/** @type {string} */ app) => [
+  ...events.filter((event) => event.subscribers.some((one) => one === app)).map(({ topic }) => topic),
+  ...(app === 'messages' ? subscribers.map(deadLetterTopic) : []),
+]
+
+/** `app=topic,topic;app=` → sorted lists by app. Blanks mean nothing to Dapr. */
+const parseScopes = (/** @type {string} */ text) =>
+  Object.fromEntries(
+    text
+      .replace(/\s/g, '')
+      .split(';')
+      .map((part) => {
+        const [app = '', topics = ''] = part.split('=')
+        return [app, topics.split(',').filter(Boolean).sort()]
+      }),
+  )
+const byApp = (/** @type {(app: string) => string[]} */ list) =>
+  Object.fromEntries(busApps.map((app) => [app, list(app).sort()]))
+
+describe('subscriptions', () => {
+  const found = ofKind(common, 'Subscription').map(({ spec, scopes }) => ({
+    app: scopes.join(),
+    topic: spec.topic,
+    path: spec.routes.default,
+    pubsub: spec.pubsubname,
+    deadLetterTopic: spec.deadLetterTopic,
+  }))
+
+  test('are those of the contracts, each with its dead letter topic', () => {
+    const expected = [
+      ...events.flatMap(({ topic, subscribers: apps }) =>
+        apps.map((app) => ({ app, topic, deadLetterTopic: deadLetterTopic(app) })),
+      ),
+      ...subscribers.map((app) => ({
+        app: 'messages',
+        topic: deadLetterTopic(app),
+        deadLetterTopic: undefined,
+      })),
+    ].map((one) => ({ ...one, path: `/events/${one.topic}`, pubsub: componentNames.pubsub }))
+    const key = (/** @type {{ app: string, topic: string }} */ one) => `${one.app} ${one.topic}`
+    const sorted = (/** @type {any[]} */ list) => [...list].sort((a, b) => (key(a) < key(b) ? -1 : 1))
+    assert.deepEqual(sorted(found), sorted(expected))
+  })
+})
+
+describe('resiliency', () => {
+  const policies = ofKind(common, 'Resiliency')
+
+  test('an event is brought again for at least five minutes, with at most 5 s between', () => {
+    const { spec } = policies[0]
+    const retry = spec.policies.retries[spec.targets.components.pubsub.inbound.retry]
+    // Without maxRetries, Dapr's exponential policy ends after 15 minutes.
+    assert.deepEqual(retry, { policy: 'exponential', maxInterval: '5s', maxRetries: -1 })
+    assert.equal(spec.targets.components.pubsub.inbound.circuitBreaker, undefined)
+  })
+
+  test('no policy targets a state store: a retried create would conflict with itself', () => {
+    const everywhere = [
+      common,
+      ...folders('brokers').map((name) => resources(`brokers/${name}`)),
+      ...folders('stores').map((name) => resources(`stores/${name}`)),
+    ]
+    for (const { spec } of ofKind(everywhere.flat(), 'Resiliency')) {
+      assert.deepEqual(Object.keys(spec.targets.components ?? {}), [componentNames.pubsub])
+    }
+  })
+})
+
+for (const broker of folders('brokers')) {
+  test(`broker ${broker}: topics are open to those of the contracts and nobody else`, () => {
+    const [component, ...others] = ofKind(resources(`brokers/${broker}`), 'Component')
+    assert.deepEqual(others, [])
+    assert.equal(component.metadata.name, componentNames.pubsub)
+    assert.deepEqual([...component.scopes].sort(), [...busApps].sort())
+    const metadata = named(component)
+    assert.deepEqual(parseScopes(metadata.publishingScopes), byApp(mayPublish))
+    assert.deepEqual(parseScopes(metadata.subscriptionScopes), byApp(mayHear))
+    assert.deepEqual(
+      metadata.allowedTopics.replace(/\s/g, '').split(',').sort(),
+      [...events.map(({ topic }) => topic), ...subscribers.map(deadLetterTopic)].sort(),
+    )
+  })
+}
+
+for (const stores of folders('stores')) {
+  describe(`stores ${stores}`, () => {
+    const components = ofKind(resources(`stores/${stores}`), 'Component')
+
+    test('there is one per service that keeps something, for that service alone', () => {
+      const found = Object.fromEntries(components.map(({ metadata, scopes }) => [metadata.name, scopes]))
+      assert.deepEqual(
+        found,
+        Object.fromEntries(Object.entries(componentNames.stores).map(([app, name]) => [name, [app]])),
+      )
+    })
+
+    test('keys are the same in every store, and addresses are secrets', () => {
+      for (const component of components) {
+        const metadata = named(component)
+        assert.equal(metadata.keyPrefix, 'none')
+        assert.equal(component.auth.secretStore, componentNames.secrets)
+        assert.ok(
+          Object.values(metadata).some((value) => typeof value === 'object'),
+          `${component.metadata.name} names its server`,
+        )
+      }
+    })
+
+    test('settings that losing writers or retries depend on', () => {
+      for (const component of components) {
+        const metadata = named(component)
+        if (component.spec.type === 'state.postgresql') {
+          assert.equal(component.spec.version, 'v2')
+          assert.equal(metadata.maxConns, '16')
+        }
+        if (component.spec.type === 'state.redis') assert.equal(metadata.redisMaxRetries, '0')
+      }
+      const prefixes = components.flatMap((component) => named(component).tablePrefix ?? [])
+      assert.equal(new Set(prefixes).size, prefixes.length, 'a table per service')
+    })
+  })
+}
+
+describe('dapr.yaml', () => {
+  test('has every app of the contracts, each with ports of its own', () => {
+    const apps = readRunFile()
+    assert.deepEqual(apps.map(({ id }) => id).sort(), [...appIds].sort())
+    const ports = apps.flatMap((app) => [
+      app.appPort,
+      app.daprHttpPort,
+      app.daprGrpcPort,
+      app.daprInternalGrpcPort,
+      app.metricsPort,
+      app.env.GATEWAY_PORT,
+    ])
+    const taken = ports.filter((port) => port !== undefined).map(Number)
+    assert.equal(new Set(taken).size, taken.length)
+  })
+
+  test('an offset shifts every port, also those in the environment', () => {
+    const [plain, shifted] = [readRunFile(), readRunFile({ portOffset: 1000 })].map((apps) =>
+      apps.find(({ id }) => id === 'gateway'),
+    )
+    assert.equal(shifted?.daprHttpPort, Number(plain?.daprHttpPort) + 1000)
+    assert.equal(Number(shifted?.env.GATEWAY_PORT), Number(plain?.env.GATEWAY_PORT) + 1000)
+    assert.equal(Number(shifted?.env.REALTIME_PORT), Number(plain?.env.REALTIME_PORT) + 1000)
+  })
+
+  test('names resources that exist', () => {
+    for (const path of resourcePaths({ broker: 'mqtt', stores: 'postgres' }))
+      assert.ok(readResources([path]).length > 0)
+  })
+})

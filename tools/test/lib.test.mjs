@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { explainFailure, isEcho, LogFile, readNotice } from '../lib/log-file.mjs'
+import { endGroups, isAlive } from '../lib/processes.mjs'
+import { demandSecrets, readYaml } from '../lib/profiles.mjs'
+import { addressServers, loadSecrets, saveSecrets } from '../lib/secrets.mjs'
+
+/** @param {(directory: string) => void | Promise<void>} use */
+const inDirectory = (use) => async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'parley-lib-'))
+  try {
+    await use(directory)
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+describe('what a log line says', () => {
+  const cases = /** @type {const} */ ([
+    ['== APP == {"level":30,"msg":"listening"}', undefined],
+    [
+      '\x1b[94;1m== APP == {"level":50,"msg":"cannot start","err":{"message":"no store"}}\x1b[0m',
+      { level: 'error', text: 'cannot start: no store' },
+    ],
+    [
+      '== APP == ConfigError: APP_PORT is not set.',
+      { level: 'error', text: 'ConfigError: APP_PORT is not set.' },
+    ],
+    ['== APP ==     at Object.<anonymous> (file.js:1:1)', undefined],
+    ['time="2026-01-01T00:00:00Z" level=info msg="dapr initialized"', undefined],
+    [
+      'time="2026-01-01T00:00:00Z" level=fatal msg="Fatal error from runtime: \\"x\\" not found" app_id=a',
+      { level: 'fatal', text: 'sidecar: Fatal error from runtime: "x" not found' },
+    ],
+    [
+      '❌  The daprd process exited with error code: exit status 1',
+      { level: 'error', text: 'The daprd process exited with error code: exit status 1' },
+    ],
+    ['ℹ️  Starting Dapr with id a.', undefined],
+  ])
+  for (const [line, expected] of cases) {
+    test(JSON.stringify(line).slice(0, 60), () => assert.deepEqual(readNotice(line), expected))
+  }
+
+  test('a failure is explained by the worst line, not by what follows from it', () => {
+    const text = [cases[6][0], '❌  Error exiting Dapr: exit status 1', cases[5][0]].join('\n')
+    assert.match(explainFailure(text), /"x" not found/)
+    assert.ok(isEcho({ level: 'error', text: 'Error exiting App: signal: killed' }))
+  })
+
+  test(
+    'a log is read on from where it was read, by whole lines',
+    inDirectory((directory) => {
+      const path = join(directory, 'app.log')
+      writeFileSync(path, 'of the run before\n')
+      const log = new LogFile(path)
+      assert.equal(readFileSync(`${path}.1`, 'utf8'), 'of the run before\n')
+      writeFileSync(path, 'one\ntw', { flag: 'a' })
+      assert.deepEqual(log.newLines(), ['one'])
+      writeFileSync(path, 'o\nthree\n', { flag: 'a' })
+      assert.deepEqual(log.newLines(), ['two', 'three'])
+    }),
+  )
+})
+
+describe('secrets', () => {
+  const ports = { postgres: 1, mqtt: 2, redis: 3 }
+
+  test(
+    'are made once, kept, and readable by their owner only',
+    inDirectory((directory) => {
+      const first = loadSecrets(directory)
+      assert.deepEqual(
+        addressServers(first, ports, (name) => name !== 'redis-host'),
+        { postgres: true, mqtt: true, redis: false },
+      )
+      saveSecrets(directory, first)
+      assert.equal(statSync(join(directory, 'secrets.json')).mode & 0o777, 0o600)
+      assert.deepEqual(loadSecrets(directory), first)
+      assert.equal(first['redis-url'], undefined, 'no Redis is announced where there is none')
+    }),
+  )
+
+  test(
+    'follow the ports, but leave a server alone that a person named',
+    inDirectory((directory) => {
+      const secrets = loadSecrets(directory)
+      addressServers(secrets, ports, () => true)
+      secrets['postgres-url'] = 'host=db.example.com user=chat password=theirs'
+      const own = addressServers(secrets, { postgres: 11, mqtt: 12, redis: 13 }, () => true)
+      assert.deepEqual(own, { postgres: false, mqtt: true, redis: true })
+      assert.equal(secrets['postgres-url'], 'host=db.example.com user=chat password=theirs')
+      assert.match(String(secrets['mqtt-url']), /:12$/)
+      assert.equal(secrets['redis-host'], '127.0.0.1:13')
+    }),
+  )
+
+  test(
+    'a file that is not JSON is not replaced',
+    inDirectory((directory) => {
+      writeFileSync(join(directory, 'secrets.json'), '{')
+      assert.throws(() => loadSecrets(directory), /is not JSON: mend it/)
+    }),
+  )
+
+  test('one that a component needs and nobody gave is named', () => {
+    const resources = [
+      {
+        file: 'components/brokers/x/pubsub.yaml',
+        document: { spec: { metadata: [{ name: 'a', secretKeyRef: { name: 'kafka-url' } }] } },
+      },
+    ]
+    assert.throws(
+      () => demandSecrets(resources, {}),
+      /components\/brokers\/x\/pubsub\.yaml needs the secret "kafka-url": add it/,
+    )
+    demandSecrets(resources, { 'kafka-url': 'x' })
+  })
+})
+
+test(
+  'broken YAML is named with its file and line',
+  inDirectory((directory) => {
+    const path = join(directory, 'pubsub.yaml')
+    writeFileSync(path, 'kind: Component\nspec:\n  type: "x\n')
+    assert.throws(() => readYaml(path), /pubsub\.yaml is not valid YAML in line [34]: .*Mend it/)
+  }),
+)
+
+test('a process id that was used again is nobody of ours', async () => {
+  const stranger = { pid: process.pid, startedAt: 'another time' }
+  assert.equal(isAlive(stranger), false)
+  assert.equal(await endGroups([stranger]), 0)
+})
