@@ -265,6 +265,18 @@ describe('delivery', () => {
     assert.deepEqual(ann.seqs(), [2, 3])
   })
 
+  it('brings in everybody of a new conversation, whichever of its events comes first', async () => {
+    chat = await startRealtime()
+    const room = chat.room('room')
+    const [ann, bob] = [await chat.ready('ann.1'), await chat.ready('bob.1')]
+    const members = chat.append(room, chat.member(room, 'ann', 'added'), chat.member(room, 'bob', 'added'))
+    await chat.tell(room, members.slice(1))
+    await chat.tell(room, members)
+    await Promise.all([ann.next('conversation:added'), bob.next('conversation:added')])
+    await chat.tell(room, chat.append(room, chat.message(room)))
+    await Promise.all([ann, bob].map((client) => client.until('3', () => client.seqs().includes(3))))
+  })
+
   it('finds who connects between an addition and the list that knows of it', async () => {
     chat = await startRealtime()
     const room = chat.room('room', 'far')

@@ -13,7 +13,7 @@ function start(options: { members?: string[]; delayMs?: number } = {}) {
   const clock = fakeClock()
   const seen: string[] = []
   const state = {
-    members: options.members ?? ['bob', 'cid'],
+    members: options.members ?? ['bob'],
     local: new Set(['bob', 'cid']),
     broken: false,
     fetches: 0,
@@ -60,12 +60,19 @@ describe('additions', () => {
   })
 
   it('asks once for all who are added in one turn, and each begins with their own addition', async () => {
-    const { clock, state, seen, add } = start()
+    const { clock, state, seen, add } = start({ members: ['bob', 'cid'] })
     add(2, bob)
     add(3, cid)
     await clock.advance(10)
     assert.deepEqual(seen, ['bob 2 3', 'cid 3', 'settled'])
     assert.equal(state.fetches, 1)
+  })
+
+  it('brings in every member here: an addition that was overtaken is not needed any more', async () => {
+    const { clock, seen, add } = start({ members: ['bob', 'cid'] })
+    add(3, cid)
+    await clock.advance(10)
+    assert.deepEqual(seen, ['bob 3', 'cid 3', 'settled'])
   })
 
   it('asks again for who was added while it was asking', async () => {
@@ -79,7 +86,7 @@ describe('additions', () => {
   })
 
   it('adds nobody who was removed since, as when an old event comes again', async () => {
-    const { clock, seen, add } = start({ members: ['cid'] })
+    const { clock, seen, add } = start({ members: ['dan'] })
     add(2, bob)
     await clock.advance(10)
     assert.deepEqual(seen, ['settled'])

@@ -6,7 +6,8 @@ import type { Clock } from '@parley/kit'
  * fetched, and must come before the entries that follow the addition: so from the addition on entries are kept for the
  * newcomers, and *announce → kept entries → live* happens in one go when the conversation is there.
  *
- * The fetched conversation also decides: an old event that comes again adds nobody who was removed since.
+ * The fetched conversation decides who comes in: an old event that comes again adds nobody who was removed since, and
+ * of several additions that overtook each other the one that arrived is enough for all members here.
  */
 export interface AdditionPorts {
   readonly clock: Clock
@@ -32,6 +33,8 @@ interface Pending {
   entries: Entry[]
   /** Where in `entries` each newcomer begins. */
   readonly users: Map<UserId, number>
+  /** Since the fetch may have begun: it does not know. */
+  readonly removed: Set<UserId>
   /** Grows with each addition: who was added while a fetch was under way needs the next one. */
   additions: number
 }
@@ -46,9 +49,15 @@ export function createAdditions(ports: AdditionPorts): Additions {
 
   function added(id: ConversationId, userId: UserId, entry?: Entry): void {
     const before = pending.get(id)
-    const waiting = before ?? { entries: entry ? [entry] : [], users: new Map(), additions: 0 }
+    const waiting = before ?? {
+      entries: entry ? [entry] : [],
+      users: new Map<UserId, number>(),
+      removed: new Set<UserId>(),
+      additions: 0,
+    }
     // The newcomer's own addition is the last of the entries, or, without one, all that follow are theirs.
     waiting.users.set(userId, Math.max(0, waiting.entries.length - (entry ? 1 : 0)))
+    waiting.removed.delete(userId)
     waiting.additions += 1
     if (before) return
     pending.set(id, waiting)
@@ -66,9 +75,9 @@ export function createAdditions(ports: AdditionPorts): Additions {
       return
     }
     if (waiting.additions > additions) return fetch(id, waiting, 0)
-    const members = new Set(found.memberIds)
-    for (const [userId, from] of waiting.users) {
-      if (members.has(userId)) ports.welcome(userId, found.conversation, waiting.entries.slice(from))
+    for (const userId of found.memberIds) {
+      if (!ports.isLocal(userId) || waiting.removed.has(userId)) continue
+      ports.welcome(userId, found.conversation, waiting.entries.slice(waiting.users.get(userId) ?? 0))
     }
     settle(id)
   }
@@ -90,6 +99,7 @@ export function createAdditions(ports: AdditionPorts): Additions {
     },
     removed(id, userId) {
       pending.get(id)?.users.delete(userId)
+      pending.get(id)?.removed.add(userId)
     },
   }
 }
