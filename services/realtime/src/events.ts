@@ -1,6 +1,6 @@
 import type { EventContract } from '@parley/contracts'
 import { type HttpApp, subscribe } from '@parley/kit'
-import type { Batcher } from './batches/batcher.ts'
+import type { Batcher } from './batches/outcome.ts'
 import { type Cluster, type ClusterEvent, clusterContracts } from './cluster/cluster.ts'
 import type { Rooms } from './rooms/rooms.ts'
 import type { Receipts } from './sockets/receipts.ts'

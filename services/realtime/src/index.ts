@@ -1,3 +1,4 @@
 /** The pure cores: what the simulation drives together with `messages`. */
-export * from './batches/batcher.ts'
+export { createBatcher } from './batches/batcher.ts'
+export * from './batches/outcome.ts'
 export * from './delivery/delivery.ts'

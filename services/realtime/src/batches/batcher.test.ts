@@ -3,7 +3,8 @@ import { describe, it } from 'node:test'
 import { type Command, laneOf, type MessageSubmitted } from '@parley/contracts'
 import { fakeClock, seededRandom } from '@parley/testkit'
 import { conversation, dice, messageEntry, send, user } from '../testing/builders.ts'
-import { type BatcherLimits, type BatchOutcome, createBatcher } from './batcher.ts'
+import { createBatcher } from './batcher.ts'
+import type { BatcherLimits, BatchOutcome } from './outcome.ts'
 
 type Publish = (event: MessageSubmitted) => Promise<void>
 

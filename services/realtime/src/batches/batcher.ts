@@ -1,14 +1,24 @@
+import { type Command, type ConversationId, laneOf, type MessageSubmitted } from '@parley/contracts'
 import {
-  type Command,
-  type ConversationId,
-  type Entry,
-  laneOf,
-  type MessageRejected,
-  type MessageSubmitted,
-} from '@parley/contracts'
-import type { Clock } from '@parley/kit'
-import { type ConversationQueue, conversationQueue, fail, type Item, remove } from './conversation-queue.ts'
-import { createLanes, overheadBytes } from './lanes.ts'
+  beginAlone,
+  type ConversationQueue,
+  conversationQueue,
+  fail,
+  type Item,
+  judge,
+  remove,
+} from './conversation-queue.ts'
+import { createLanes } from './lanes.ts'
+import { type Batcher, type BatcherDeps, type BatchOutcome, batcherLimits } from './outcome.ts'
+import { keyOf, type Pending, pendingItem } from './pending.ts'
+
+/** One published event: out until each of its conversations has landed, or its time is up. */
+interface Flight {
+  readonly queues: Set<ConversationQueue>
+  timer: { cancel(): void }
+}
+
+const firstRetryMs = 100
 
 /**
  * Turns what people send into few events, and answers each send with what became of it.
@@ -28,65 +38,6 @@ import { createLanes, overheadBytes } from './lanes.ts'
  * strike only if other items had an outcome since it began. Two strikes are out; without a sign of life an item is
  * tried on until it is 30 s old. A publish that throws is an attempt without an outcome, repeated sooner.
  */
-export type BatchOutcome =
-  | { readonly stored: Entry }
-  | { readonly rejected: RejectedItem['error'] }
-  | { readonly failed: 'unavailable' | 'internal' | 'overloaded'; readonly retryAfterMs?: number }
-
-export type RejectedItem = MessageRejected['items'][number]
-
-export const batcherLimits = {
-  /** Of one conversation in an event. */
-  batchItems: 64,
-  /** Of one event, encoded. */
-  eventBytes: 128 * 1024,
-  eventsInFlight: 16,
-  /** Of all conversations together; more are answered `overloaded`. */
-  queuedItems: 20_000,
-  outcomeMs: 2_000,
-  giveUpMs: 30_000,
-  strikes: 2,
-  retryAfterMs: 1_000,
-}
-export type BatcherLimits = typeof batcherLimits
-
-export interface BatcherDeps {
-  readonly clock: Clock
-  readonly publish: (event: MessageSubmitted) => Promise<void>
-  readonly deadLetter: (event: MessageSubmitted, reason: string) => Promise<void>
-  readonly limits?: Partial<BatcherLimits>
-  /** Runs a function after what has arrived already, so that one turn's sends share events. */
-  readonly soon?: (fn: () => void) => void
-}
-
-export interface Batcher {
-  submit(conversationId: ConversationId, command: Command): Promise<BatchOutcome>
-  stored(conversationId: ConversationId, entry: Entry): void
-  rejected(item: RejectedItem): void
-  /** How many were accepted and are not answered yet. */
-  pending(): number
-  /** Answers what is pending with `unavailable` and stops. */
-  close(): void
-}
-
-interface Pending extends Item {
-  readonly queue: ConversationQueue
-  readonly submittedAt: number
-  readonly outcome: Promise<BatchOutcome>
-  readonly resolve: (outcome: BatchOutcome) => void
-}
-
-/** One published event: out until each of its conversations has landed, or its time is up. */
-interface Flight {
-  readonly queues: Set<ConversationQueue>
-  timer: { cancel(): void }
-}
-
-const firstRetryMs = 100
-
-const keyOf = (conversationId: string, senderId: string, clientId: string) =>
-  `${conversationId} ${senderId} ${clientId}`
-
 export function createBatcher(deps: BatcherDeps): Batcher {
   const { clock, publish, deadLetter, soon = queueMicrotask } = deps
   const limits = { ...batcherLimits, ...deps.limits }
@@ -113,7 +64,7 @@ export function createBatcher(deps: BatcherDeps): Batcher {
     }
     const queue = queues.get(conversationId) ?? conversationQueue(conversationId, laneOf(conversationId))
     queues.set(conversationId, queue)
-    const item = newItem(key, queue, command, clock.now(), limits.eventBytes)
+    const item = pendingItem(key, queue, command, clock.now(), limits.eventBytes)
     pending.set(key, item)
     queue.items.push(item)
     ageTimer ??= clock.setTimeout(giveUpOnTheOld, limits.giveUpMs)
@@ -155,7 +106,7 @@ export function createBatcher(deps: BatcherDeps): Batcher {
     out.add(flight)
     for (const queue of aboard) {
       flights.set(queue, flight)
-      if (queue.mode === 'alone') for (const item of queue.flying) beginAlone(item)
+      if (queue.mode === 'alone') for (const item of queue.flying) beginAlone(item, outcomes)
     }
     publish(event).then(
       () => {
@@ -183,21 +134,8 @@ export function createBatcher(deps: BatcherDeps): Batcher {
     pumpSoon()
   }
 
-  function beginAlone(item: Item): void {
-    judge(item)
-    item.attempts += 1
-    item.outcomesBefore = outcomes
-  }
-
-  /** Once per attempt, as late as possible: the sign of life may come after its time was up. */
-  function judge(item: Item): void {
-    if (item.outcomesBefore < 0 || outcomes === item.outcomesBefore) return
-    item.strikes += 1
-    item.outcomesBefore = -1
-  }
-
   function strikeOut(item: Item): void {
-    judge(item)
+    judge(item, outcomes)
     const struck = item.strikes >= limits.strikes ? pending.get(item.key) : undefined
     if (!struck) return
     const { id, lane } = struck.queue
@@ -270,32 +208,5 @@ export function createBatcher(deps: BatcherDeps): Batcher {
       for (const flight of out) flight.timer.cancel()
       for (const item of [...pending.values()]) answer(item, unavailable)
     },
-  }
-}
-
-function newItem(
-  key: string,
-  queue: ConversationQueue,
-  command: Command,
-  submittedAt: number,
-  mostBytes: number,
-): Pending {
-  let resolve: (outcome: BatchOutcome) => void = () => {}
-  const outcome = new Promise<BatchOutcome>((settle) => {
-    resolve = settle
-  })
-  return {
-    key,
-    queue,
-    senderId: command.senderId,
-    command,
-    // One that is larger than an event goes all the same, in an event of its own.
-    bytes: Math.min(Buffer.byteLength(JSON.stringify(command)) + 1, mostBytes - 2 * overheadBytes),
-    submittedAt,
-    outcome,
-    resolve,
-    attempts: 0,
-    outcomesBefore: -1,
-    strikes: 0,
   }
 }

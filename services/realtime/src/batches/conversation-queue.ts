@@ -101,6 +101,20 @@ function nextSuspect(queue: ConversationQueue): Item | undefined {
   return next
 }
 
+/** A suspect is published alone. `outcomes`: how many the node has seen so far, of all items. */
+export function beginAlone(item: Item, outcomes: number): void {
+  judge(item, outcomes)
+  item.attempts += 1
+  item.outcomesBefore = outcomes
+}
+
+/** Once per attempt, as late as possible: the sign of life may come after its time was up. */
+export function judge(item: Item, outcomes: number): void {
+  if (item.outcomesBefore < 0 || outcomes === item.outcomesBefore) return
+  item.strikes += 1
+  item.outcomesBefore = -1
+}
+
 /** The flight had no outcome in time. */
 export function fail(queue: ConversationQueue): void {
   if (queue.mode === 'batch') queue.repeat = queue.flying

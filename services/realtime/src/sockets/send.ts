@@ -1,6 +1,6 @@
 import { type ErrorCode, limits, type Message, type UserId } from '@parley/contracts'
 import { ChatError, type Clock, isErrorCode } from '@parley/kit'
-import type { Batcher, BatchOutcome } from '../batches/batcher.ts'
+import type { Batcher, BatchOutcome } from '../batches/outcome.ts'
 import { createThrottle, type Throttle } from '../rates/throttle.ts'
 import type { PayloadOf } from './dispatch.ts'
 import type { Arrival, Refusal } from './send-gate.ts'

@@ -12,9 +12,10 @@ import {
   type RouteContract,
 } from '@parley/contracts'
 import { ChatError, createLogger, systemClock } from '@parley/kit'
-import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client'
+import { io, type ManagerOptions, type SocketOptions } from 'socket.io-client'
 import { createRealtimeApp, type RealtimeDeps } from '../app.ts'
 import { at, conversation, memberEntry, messageEntry, user } from './builders.ts'
+import { Client } from './client.ts'
 
 /** What the other services would say. Tests change it as they go. */
 export interface World {
@@ -202,61 +203,17 @@ export async function startRealtime(options: Partial<RealtimeDeps> & { answers?:
 
 export type Realtime = Awaited<ReturnType<typeof startRealtime>>
 
-/** A client that remembers all it hears, so that a test can wait for facts in any order. */
-export class Client {
-  readonly socket: Socket
-  readonly heard: { name: string; payload: unknown }[] = []
-  #wake: (() => void)[] = []
+export const codeOf = (answer: { ok: boolean; error?: { code: string } }) =>
+  answer.ok ? 'ok' : answer.error?.code
 
-  constructor(socket: Socket) {
-    this.socket = socket
-    const hear = (name: string, payload: unknown) => {
-      this.heard.push({ name, payload })
-      this.#look()
-    }
-    socket.onAny(hear)
-    socket.on('connect', () => this.#look())
-    socket.on('disconnect', (reason) => hear('disconnect', reason))
-    socket.on('connect_error', (error) =>
-      hear('connect_error', (error as Error & { data?: unknown }).data ?? String(error)),
-    )
+/** Resolves when the app has published to the topic. */
+export const published = (realtime: Realtime, topic: string) =>
+  eventually(topic, () => realtime.world.published.some((event) => event.topic === topic))
+
+export async function eventually(what: string, holds: () => boolean): Promise<void> {
+  for (let i = 0; i < 500; i++) {
+    if (holds()) return
+    await new Promise((resolve) => setTimeout(resolve, 10))
   }
-
-  #look(): void {
-    for (const wake of this.#wake.splice(0)) wake()
-  }
-
-  all = (name: string) => this.heard.filter((one) => one.name === name).map(({ payload }) => payload as never)
-
-  async until(what: string, holds: () => boolean, ms = 5_000): Promise<void> {
-    const end = Date.now() + ms
-    while (!holds()) {
-      const left = end - Date.now()
-      if (left <= 0) throw new Error(`not within ${ms} ms: ${what}; heard ${JSON.stringify(this.heard)}`)
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, left)
-        this.#wake.push(() => {
-          clearTimeout(timer)
-          resolve()
-        })
-      })
-    }
-  }
-
-  /** The payload of the n-th event of this name. */
-  async next<T = Record<string, unknown>>(name: string, count = 1): Promise<T> {
-    await this.until(`${count} × ${name}`, () => this.all(name).length >= count)
-    return this.all(name)[count - 1] as T
-  }
-
-  seqs = () => this.all('entry').map((entry: Entry) => entry.seq)
-
-  ask = (
-    name: string,
-    ...args: unknown[]
-  ): Promise<{ ok: boolean; error?: { code: string } } & Record<string, unknown>> =>
-    this.socket.timeout(8_000).emitWithAck(name, ...args)
-
-  send = (conversationId: string, clientId: string, text = 'hello') =>
-    this.ask('message:send', { conversationId, clientId, text })
+  throw new Error(`this did not come: ${what}`)
 }
