@@ -7,14 +7,17 @@ import { endCommands, exitWith, say } from './lib/terminal.mjs'
 
 const stopping = new AbortController()
 const hurry = new AbortController()
+let stoppingSince = 0
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
   process.on(signal, () => {
-    if (stopping.signal.aborted) {
+    if (!stopping.signal.aborted) {
+      stoppingSince = Date.now()
+      stopping.abort(new Error(signal))
+      endCommands()
+    } else if (Date.now() - stoppingSince > 500) {
+      // Within half a second it is the same Ctrl-C: the terminal sends it to us and to npm, and npm passes it on to us.
       hurry.abort()
-      return
     }
-    stopping.abort(new Error(signal))
-    endCommands()
   })
 }
 // The terminal may be gone (SIGHUP): stopping in order matters more than saying so.

@@ -14,7 +14,7 @@ import { step, warn } from './terminal.mjs'
  * @property {import('./secrets.mjs').Secrets} secrets
  * @property {Record<string, { port: number, id?: import('./processes.mjs').ProcessId }>} servers
  * @property {(onDeath: (name: string) => void) => void} watch calls back when a server ends that nobody stopped
- * @property {() => Promise<void>} stop
+ * @property {(hurry?: AbortSignal) => Promise<void>} stop
  */
 
 /** @param {number} offset */
@@ -64,9 +64,9 @@ export async function startInfrastructure({ profile, dataDir, portOffset }) {
   /** @type {Map<string, any>} */
   const started = new Map()
   let stopping = false
-  const stop = async () => {
+  const stop = async (/** @type {AbortSignal | undefined} */ hurry = undefined) => {
     stopping = true
-    for (const server of [...started.values()].reverse()) await server.stop()
+    for (const server of [...started.values()].reverse()) await server.stop(hurry)
   }
   try {
     await step(`Servers: ${wanted.map(({ name }) => name).join(', ') || 'none of ours'}`, () =>

@@ -94,11 +94,12 @@ function readAppLine(line) {
   }
 }
 
-/** What the CLI says whenever a run ends, and what follows from an app's end: no news. */
+/** What is said at every start or end, or follows from an end: no news. */
 const echoes = [
   /^Error exiting (Dapr|App)/,
   /^The (daprd|App) process exited/,
   /Could not update sidecar metadata/,
+  /^sidecar: (mTLS is disabled|Actor runtime disabled|No scheduler host addresses|Error processing component)/,
   /^sidecar: .*(context canceled|http: Server closed)/,
 ]
 export const isEcho = (/** @type {Notice} */ notice) => echoes.some((pattern) => pattern.test(notice.text))
@@ -110,9 +111,22 @@ export const isEcho = (/** @type {Notice} */ notice) => echoes.some((pattern) =>
  */
 export function explainFailure(text) {
   const notices = text.split('\n').flatMap((line) => readNotice(line) ?? [])
+  const component = notices.map(({ text: said }) => explainComponent(said)).find(Boolean)
+  if (component) return component
   const telling = notices.filter((notice) => !isEcho(notice))
   const worst =
     telling.find(({ level }) => level === 'fatal') ?? telling.find(({ level }) => level === 'error')
   const found = worst ?? telling[0] ?? notices[0]
   return found?.text ?? (text.replace(colors, '').trim().split('\n').at(-1) || 'it said nothing')
+}
+
+/**
+ * daprd wraps the cause of a component's failure several times in the same words.
+ * @param {string} text
+ */
+function explainComponent(text) {
+  const [, name, type] = /Failed to init component (\S+) \((\S+)\): /.exec(text) ?? []
+  if (!name) return undefined
+  const cause = text.slice(text.lastIndexOf(`(${type}): `) + `(${type}): `.length)
+  return `the component ${name} (${type}) does not start: ${cause.replace(/(\\[nt])+/g, ' ')}`
 }

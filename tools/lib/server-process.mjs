@@ -9,7 +9,7 @@ import { SetupError } from './terminal.mjs'
 /**
  * @typedef {object} ServerProcess
  * @property {import('./processes.mjs').ProcessId} id
- * @property {() => Promise<void>} stop
+ * @property {(hurry?: AbortSignal) => Promise<void>} stop
  * @property {Promise<number | null>} exited
  */
 
@@ -69,11 +69,16 @@ export async function startServerProcess(options) {
   return {
     id: identify(pid) ?? { pid, startedAt: '' },
     exited,
-    async stop() {
+    async stop(hurry) {
       if (ended) return
-      signal(pid, options.stopSignal)
-      await Promise.race([exited, sleep(8_000, undefined, { ref: false })])
-      if (!ended || groupIsAlive(pid)) signal(-pid, 'SIGKILL')
+      const deadline = AbortSignal.any([AbortSignal.timeout(8_000), ...(hurry ? [hurry] : [])])
+      const kill = () => signal(-pid, 'SIGKILL')
+      deadline.addEventListener('abort', kill)
+      if (deadline.aborted) kill()
+      else signal(pid, options.stopSignal)
+      await exited
+      deadline.removeEventListener('abort', kill)
+      if (groupIsAlive(pid)) kill()
     },
   }
 }

@@ -33,6 +33,7 @@ export const drainMs = 20_000
  * @property {NodeJS.ProcessEnv} env
  * @property {() => void} onChange
  * @property {(text: string) => void} onNotice
+ * @property {((line: string) => void) | undefined} onLine every line of the log, where a person wants to see it
  * @property {(reason: string) => void} onHopeless it failed three times in a row before it was ever ready
  */
 
@@ -127,8 +128,11 @@ export class Supervisor {
     const daprd = children.find((one) => /\/daprd\S* .*--app-id /.test(one.command))
     const app = children.find((one) => !/\/daprd\S* /.test(one.command))
     const known = this.processes
-    const lost = (known.daprd && known.daprd.pid !== daprd?.pid) || (known.app && known.app.pid !== app?.pid)
-    if (lost) {
+    // A daprd that failed at once may never have been seen. (The app of the gateway starts after its daprd.)
+    const daprdLost = known.daprd !== undefined && known.daprd.pid !== daprd?.pid
+    const neverCame = !known.daprd && !daprd && Date.now() - (this.startedAt ?? 0) > patienceMs
+    const appLost = known.app !== undefined && known.app.pid !== app?.pid
+    if (daprdLost || appLost || neverCame) {
       this.missingSince ??= Date.now()
       if (Date.now() - this.missingSince > patienceMs) signal(-dapr.pid, 'SIGKILL')
       return
@@ -181,15 +185,17 @@ export class Supervisor {
 
   #showNotices() {
     for (const line of this.log.newLines()) {
+      this.options.onLine?.(line)
+      // Until it was ready once, the end of the start tells what is wrong.
+      if (!this.everReady || this.state === 'stopped' || this.options.onLine) continue
       const notice = readNotice(line)
-      if (!notice || isEcho(notice) || this.state === 'stopped') continue
+      if (!notice || isEcho(notice)) continue
       // The same words at most every 30 s: whoever waits for a server says so all the time.
       const key = notice.text.replace(/\d+/g, '#').slice(0, 120)
       if (Date.now() - (this.lastSaid.get(key) ?? 0) < 30_000) continue
       if (this.lastSaid.size > 1_000) this.lastSaid.clear()
       this.lastSaid.set(key, Date.now())
-      if (this.everReady || notice.level !== 'warning')
-        this.options.onNotice(`${notice.level}: ${notice.text.slice(0, 400)}`)
+      this.options.onNotice(`${notice.level}: ${notice.text.slice(0, 400)}`)
     }
   }
 

@@ -8,7 +8,7 @@ import { chooseProfile, resourcePaths } from './profiles.mjs'
 import { portsOf, readRunFile } from './run-file.mjs'
 import { clearRunState, self, takeOver, writeRunState } from './run-state.mjs'
 import { Supervisor, watchAll } from './supervisor.mjs'
-import { SetupError, say, step, warn } from './terminal.mjs'
+import { dim, SetupError, say, step, warn } from './terminal.mjs'
 
 const readyWithinMs = 90_000
 
@@ -93,6 +93,7 @@ export class System {
           env,
           onChange: () => this.#publish(),
           onNotice: (text) => warn(`${app.id} ${text}`),
+          onLine: this.options.verbose ? (line) => say(`${dim(app.id)} ${line}`) : undefined,
           onHopeless: (reason) =>
             this.break(
               new SetupError(
@@ -132,7 +133,7 @@ export class System {
     this.state = 'stopping'
     for (const supervisor of [...this.supervisors].reverse()) await supervisor.stop(hurry)
     this.unwatch()
-    await this.infrastructure?.stop()
+    await this.infrastructure?.stop(hurry)
     if (this.ownsDirectory) clearRunState(this.dataDir)
   }
 

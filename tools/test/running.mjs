@@ -65,6 +65,8 @@ export function launch(args, script = 'tools/start.mjs') {
   const child = spawn(process.execPath, [join(root, script), '--no-build', ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  // A test that fails in the middle leaves nothing behind.
+  process.once('exit', () => child.kill('SIGTERM'))
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk) => {

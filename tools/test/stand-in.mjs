@@ -18,13 +18,23 @@ if (FAIL_AT_START) {
 }
 
 const note = (/** @type {string} */ text) => HEARD && appendFileSync(HEARD, `${text}\n`)
+const sidecarIsReady = async () => {
+  const answer = await fetch(`http://127.0.0.1:${DAPR_HTTP_PORT}/v1.0/healthz/outbound`, {
+    headers: { 'dapr-api-token': DAPR_API_TOKEN },
+  }).catch(() => undefined)
+  return answer?.ok === true
+}
 const server = createServer(async (request, response) => {
   const url = request.url ?? ''
   let body = ''
   for await (const chunk of request) body += chunk
   const answer = (/** @type {number} */ status, /** @type {unknown} */ value) =>
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value))
-  if (url === '/readyz' || url === '/healthz') return answer(200, { ready: true, checks: {} })
+  if (url === '/healthz') return answer(200, {})
+  if (url === '/readyz') {
+    const ready = await sidecarIsReady()
+    return answer(ready ? 200 : 503, { ready, checks: { sidecar: ready ? 'ok' : 'does not answer' } })
+  }
   if (APP_API_TOKEN && request.headers['dapr-api-token'] !== APP_API_TOKEN)
     return answer(401, { error: 'token' })
   if (url.startsWith('/events/')) {
@@ -40,9 +50,6 @@ server.listen(Number(APP_PORT ?? GATEWAY_PORT), '127.0.0.1')
 
 process.on('SIGTERM', async () => {
   // A service writes through its sidecar what it still holds: the sidecar must still be there.
-  const answer = await fetch(`http://127.0.0.1:${DAPR_HTTP_PORT}/v1.0/healthz/outbound`, {
-    headers: { 'dapr-api-token': DAPR_API_TOKEN },
-  }).catch(() => undefined)
-  note(answer?.ok ? 'drained' : 'drained without a sidecar')
+  note((await sidecarIsReady()) ? 'drained' : 'drained without a sidecar')
   process.exit(0)
 })

@@ -1,10 +1,10 @@
 // npm start with real daprds, the real components and stand-in apps.
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { groupIsAlive } from '../lib/processes.mjs'
+import { groupIsAlive, signal } from '../lib/processes.mjs'
 import { launch, newRunDir, until } from './running.mjs'
 
 const run = newRunDir()
@@ -123,9 +123,9 @@ describe('npm start', () => {
 
   test('a second Ctrl-C ends at once, and leaves nothing', async () => {
     const { groups } = state()
+    for (const { pid } of groups) signal(pid, 'SIGSTOP') // so that nothing ends by itself
     parley.child.kill('SIGINT')
-    await until(() => parley.output().includes('Stopping'), 'the first signal is seen')
-    parley.child.kill('SIGINT')
+    await until(() => parley.child.kill('SIGINT') === false || parley.child.exitCode !== null, 'the end')
     await parley.exited
     assert.deepEqual(
       groups.filter(({ pid }) => groupIsAlive(pid)),
@@ -138,11 +138,15 @@ describe('what goes wrong is said in one sentence', () => {
   /**
    * @param {readonly string[]} options
    * @param {RegExp} sentence
-   * @param {Record<string, string>} [env]
+   * @param {{ env?: Record<string, string>, secrets?: Record<string, string> }} [given]
    */
-  async function refused(options, sentence, env) {
+  async function refused(options, sentence, { env, secrets: own } = {}) {
     const place = newRunDir()
     try {
+      if (own) {
+        mkdirSync(join(place.directory, '.data'))
+        writeFileSync(join(place.directory, '.data/secrets.json'), JSON.stringify(own))
+      }
       const failing = launch(['--data', place.directory, '--run-file', place.writeRunFile(env), ...options])
       assert.equal(await failing.exited, 1)
       assert.match(failing.output(), sentence)
@@ -161,8 +165,16 @@ describe('what goes wrong is said in one sentence', () => {
     refused(['--broker', 'nope'], /no folder components\/brokers\/nope\. There are: .*mqtt/))
   test('an app that does not start', () =>
     refused(['--port-offset', 'auto'], /messages does not start: .*PORT is not set/, {
-      FAIL_AT_START: 'PORT is not set',
+      env: { FAIL_AT_START: 'PORT is not set' },
     }))
+  test('a component whose server does not answer', () =>
+    refused(
+      ['--port-offset', 'auto'],
+      /messages does not start: the component messages-store \(state\.postgresql\/v2\) does not start: .*connection refused/,
+      {
+        secrets: { 'postgres-url': 'host=127.0.0.1 port=9 user=nobody dbname=none connect_timeout=2' },
+      },
+    ))
   test('a port in use', async () => {
     const server = createServer().listen(4103 + 21_000, '127.0.0.1')
     await refused(['--port-offset', '21000'], /25103 \(messages\) is in use by another program/)
