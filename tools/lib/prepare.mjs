@@ -24,7 +24,7 @@ export async function installDependencies() {
     'Installing dependencies',
     async () => {
       const { code, output } = await npm([command, '--no-audit', '--no-fund'])
-      if (code !== 0) throw new SetupError(`\`npm ${command}\` failed:\n${tail(output)}`)
+      if (code !== 0) throw new SetupError(`\`npm ${command}\` failed:\n${head(output)}`)
     },
     installed === 0 ? { estimateSeconds: 30 } : {},
   )
@@ -55,6 +55,14 @@ const npm = (/** @type {string[]} */ args) =>
   process.env.npm_execpath
     ? run(process.execPath, [process.env.npm_execpath, ...args], { cwd: root })
     : run('npm', args, { cwd: root })
+
+/** npm says what is wrong first, and then everything that it knows about the command. */
+const head = (/** @type {string} */ text) =>
+  text
+    .split('\n')
+    .filter((line) => /^npm error (?!.*--|\s*$)/.test(line))
+    .slice(0, 8)
+    .join('\n')
 
 const tail = (/** @type {string} */ text, lines = 15) => text.trim().split('\n').slice(-lines).join('\n')
 
