@@ -40,7 +40,7 @@ export async function buildSources() {
     )
     if (code !== 0) throw new SetupError(`TypeScript found errors:\n${tail(output, 30)}`)
   })
-  if (!existsSync(join(root, 'web/package.json'))) return
+  if (!existsSync(join(root, 'web/index.html'))) return
   const sources = ['web', 'packages/client/src', 'packages/contracts/src'].map((path) =>
     newest(join(root, path)),
   )
