@@ -56,10 +56,10 @@ export class LogFile {
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the CLI colours what it passes on
 const colors = /\x1b\[[0-9;]*m/g
-const pinoLevels = /** @type {const} */ ({ 40: 'warning', 50: 'error', 60: 'fatal' })
+const pinoLevels = /** @type {const} */ ({ warn: 'warning', error: 'error', fatal: 'fatal' })
 
 /**
- * What a line says, if it is more than information. Three write into the file: the app (pino's JSON behind `== APP ==`),
+ * What a line says, if it is more than information. Three write into the file: the app (pino's JSON, levels by name, behind `== APP ==`),
  * daprd (logfmt) and the CLI (a symbol in front).
  * @param {string} raw
  * @returns {Notice | undefined}
@@ -83,7 +83,7 @@ export function readNotice(raw) {
 function readAppLine(line) {
   try {
     const entry = JSON.parse(line)
-    const level = pinoLevels[/** @type {40} */ (entry.level)]
+    const level = pinoLevels[/** @type {'warn'} */ (entry.level)]
     const cause = entry.err?.message ?? entry.error
     return level && { level, text: [entry.msg, cause].filter((part) => typeof part === 'string').join(': ') }
   } catch {
@@ -99,7 +99,7 @@ const echoes = [
   /^Error exiting (Dapr|App)/,
   /^The (daprd|App) process exited/,
   /Could not update sidecar metadata/,
-  /^sidecar: (mTLS is disabled|Actor runtime disabled|No scheduler host addresses|Error processing component)/,
+  /^sidecar: (mTLS is disabled|Actor runtime disabled|No scheduler host addresses|App channel is not initialized|Error processing component)/,
   /^sidecar: .*(context canceled|http: Server closed)/,
 ]
 export const isEcho = (/** @type {Notice} */ notice) => echoes.some((pattern) => pattern.test(notice.text))
@@ -113,11 +113,10 @@ export function explainFailure(text) {
   const notices = text.split('\n').flatMap((line) => readNotice(line) ?? [])
   const component = notices.map(({ text: said }) => explainComponent(said)).find(Boolean)
   if (component) return component
-  const telling = notices.filter((notice) => !isEcho(notice))
-  const worst =
-    telling.find(({ level }) => level === 'fatal') ?? telling.find(({ level }) => level === 'error')
-  const found = worst ?? telling[0] ?? notices[0]
-  return found?.text ?? (text.replace(colors, '').trim().split('\n').at(-1) || 'it said nothing')
+  const grave = notices.filter(({ level }) => level !== 'warning')
+  const telling = grave.filter((notice) => !isEcho(notice))
+  const found = telling.find(({ level }) => level === 'fatal') ?? telling[0] ?? grave[0]
+  return found?.text ?? 'it gave no reason'
 }
 
 /**

@@ -123,10 +123,7 @@ export class Supervisor {
     this.#showNotices()
     const { dapr } = this.processes
     if (!dapr || (this.state !== 'running' && this.state !== 'ready')) return
-    const children = table.filter((one) => one.parent === dapr.pid)
-    // `dapr run` first asks `daprd --version`, which is a daprd too.
-    const daprd = children.find((one) => /\/daprd\S* .*--app-id /.test(one.command))
-    const app = children.find((one) => !/\/daprd\S* /.test(one.command))
+    const { daprd, app } = childrenOf(dapr.pid, table)
     const known = this.processes
     // A daprd that failed at once may never have been seen. (The app of the gateway starts after its daprd.)
     const daprdLost = known.daprd !== undefined && known.daprd.pid !== daprd?.pid
@@ -227,8 +224,23 @@ export class Supervisor {
 
   /** It may have been started since the last look. */
   #findApp() {
-    const dapr = this.processes.dapr
-    return dapr && listProcesses().find((one) => one.parent === dapr.pid && !/\/daprd\S* /.test(one.command))
+    const { dapr } = this.processes
+    return dapr && childrenOf(dapr.pid, listProcesses()).app
+  }
+}
+
+/**
+ * @param {number} dapr
+ * @param {readonly import('./processes.mjs').Process[]} table
+ */
+function childrenOf(dapr, table) {
+  const parent = table.find(({ pid }) => pid === dapr)
+  // Between fork and exec, a child still has the command line of its parent.
+  const children = table.filter((one) => one.parent === dapr && one.command !== parent?.command)
+  return {
+    // `dapr run` first asks `daprd --version`, which is a daprd too.
+    daprd: children.find(({ command }) => /\/daprd\S* .*--app-id /.test(command)),
+    app: children.find(({ command }) => !/\/daprd\S* /.test(command)),
   }
 }
 

@@ -20,9 +20,9 @@ const inDirectory = (use) => async () => {
 
 describe('what a log line says', () => {
   const cases = /** @type {const} */ ([
-    ['== APP == {"level":30,"msg":"listening"}', undefined],
+    ['== APP == {"level":"info","msg":"listening"}', undefined],
     [
-      '\x1b[94;1m== APP == {"level":50,"msg":"cannot start","err":{"message":"no store"}}\x1b[0m',
+      '\x1b[94;1m== APP == {"level":"error","msg":"cannot start","err":{"message":"no store"}}\x1b[0m',
       { level: 'error', text: 'cannot start: no store' },
     ],
     [
