@@ -125,16 +125,16 @@ export class Supervisor {
     if (!dapr || (this.state !== 'running' && this.state !== 'ready')) return
     const { daprd, app } = childrenOf(dapr.pid, table)
     const known = this.processes
-    // A daprd that failed at once may never have been seen. (The app of the gateway starts after its daprd.)
-    const daprdLost = known.daprd !== undefined && known.daprd.pid !== daprd?.pid
-    const neverCame = !known.daprd && !daprd && Date.now() - (this.startedAt ?? 0) > patienceMs
-    const appLost = known.app !== undefined && known.app.pid !== app?.pid
-    if (daprdLost || appLost || neverCame) {
+    // The app is started after daprd: where there is only the app, a daprd that failed at once was never seen.
+    const daprdLost = !daprd && (known.daprd !== undefined || app !== undefined)
+    const appLost = !app && known.app !== undefined
+    if (daprdLost || appLost) {
       this.missingSince ??= Date.now()
       if (Date.now() - this.missingSince > patienceMs) signal(-dapr.pid, 'SIGKILL')
       return
     }
-    if ((daprd && !known.daprd) || (app && !known.app)) {
+    this.missingSince = undefined
+    if (daprd?.pid !== known.daprd?.pid || app?.pid !== known.app?.pid) {
       this.processes = { dapr, ...(daprd ? { daprd } : {}), ...(app ? { app } : {}) }
       this.options.onChange()
     }
@@ -235,8 +235,8 @@ export class Supervisor {
  */
 function childrenOf(dapr, table) {
   const parent = table.find(({ pid }) => pid === dapr)
-  // Between fork and exec, a child still has the command line of its parent.
-  const children = table.filter((one) => one.parent === dapr && one.command !== parent?.command)
+  // Between fork and exec a child has the command line of its parent, and during exec none.
+  const children = table.filter((one) => one.parent === dapr && !['', parent?.command].includes(one.command))
   return {
     // `dapr run` first asks `daprd --version`, which is a daprd too.
     daprd: children.find(({ command }) => /\/daprd\S* .*--app-id /.test(command)),
