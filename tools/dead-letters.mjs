@@ -69,7 +69,7 @@ function show(items) {
     item.receivedAt,
     item.app,
     item.topic,
-    item.reason,
+    item.reason.replace(/\s+/g, ' '),
     item.replayedAt ? `sent again ${item.replayedAt}` : '',
   ])
   const head = ['id', 'received', 'refused by', 'topic', 'reason', '']
