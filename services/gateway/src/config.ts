@@ -1,0 +1,63 @@
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { ConfigError, serviceConfig } from '@parley/kit'
+import { z } from 'zod'
+
+const port = z.coerce.number().int().min(1).max(65_535)
+const inRepository = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url))
+
+/** What the gateway reads. It has no app port: nothing calls it through its sidecar. */
+export const gatewayConfig = serviceConfig
+  .pick({ daprHttpPort: true, daprApiToken: true, logLevel: true, rateLimits: true, production: true })
+  .extend({
+    gatewayPort: port.default(8080),
+    gatewayBind: z.string().min(1).default('127.0.0.1'),
+    /** Which of the two serves; without it NGINX where there is one. */
+    gatewayKind: z.enum(['nginx', 'node']).optional().meta({ env: 'PARLEY_GATEWAY' }),
+    /** The NGINX configuration and its temporary files. */
+    gatewayRunDir: z.string().default('.data/gateway'),
+    gatewayTlsCert: z.string().optional(),
+    gatewayTlsKey: z.string().optional(),
+    realtimeHost: z
+      .string()
+      .regex(/^[A-Za-z0-9.:[\]-]+$/, 'must be a host name')
+      .default('127.0.0.1'),
+    realtimePort: port.default(4102),
+    webRoot: z.string().default(inRepository('web/dist')),
+    docsRoot: z.string().default(inRepository('docs')),
+  })
+export type GatewayConfig = z.output<typeof gatewayConfig>
+
+/** What both proxies need to know, and nothing else. */
+export interface GatewaySettings {
+  readonly port: number
+  readonly bind: string
+  readonly sidecarPort: number
+  readonly sidecarToken: string | undefined
+  /** `host:port` */
+  readonly realtime: string
+  readonly webRoot: string
+  readonly docsRoot: string
+  readonly rateLimits: boolean
+  /** Paths of PEM files. */
+  readonly tls: { readonly cert: string; readonly key: string } | undefined
+}
+
+export function settingsOf(config: GatewayConfig): GatewaySettings {
+  const { gatewayTlsCert: cert, gatewayTlsKey: key } = config
+  if ((cert === undefined) !== (key === undefined))
+    throw new ConfigError('GATEWAY_TLS_CERT and GATEWAY_TLS_KEY belong together: set both or none.')
+  for (const path of [cert, key])
+    if (path !== undefined && !existsSync(path)) throw new ConfigError(`There is no file ${path} for TLS.`)
+  return {
+    port: config.gatewayPort,
+    bind: config.gatewayBind,
+    sidecarPort: config.daprHttpPort,
+    sidecarToken: config.daprApiToken,
+    realtime: `${config.realtimeHost}:${config.realtimePort}`,
+    webRoot: config.webRoot,
+    docsRoot: config.docsRoot,
+    rateLimits: config.rateLimits,
+    tls: cert !== undefined && key !== undefined ? { cert, key } : undefined,
+  }
+}

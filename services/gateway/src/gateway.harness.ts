@@ -1,0 +1,169 @@
+/** A gateway of either kind between a stand-in sidecar, a stand-in realtime (with a real Socket.IO server) and a client. */
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { type AddressInfo, connect, createServer as createNetServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { createLogger } from '@parley/kit'
+import { Server as SocketServer } from 'socket.io'
+import type { Socket as ClientSocket } from 'socket.io-client'
+import type { GatewaySettings } from './config.ts'
+import { startNginx } from './nginx-process.ts'
+import { createNodeProxy } from './node-proxy.ts'
+
+export interface Seen {
+  readonly method: string
+  readonly url: string
+  readonly headers: IncomingMessage['headers']
+  readonly body: string
+}
+export interface Answer {
+  readonly status: number
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string
+}
+
+/** Socket.IO's clients are emitters of their own kind. */
+export const heard = (client: ClientSocket, event: string): Promise<unknown> =>
+  new Promise((resolve) => client.once(event, resolve))
+
+export async function freePort(): Promise<number> {
+  const server = createNetServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+async function listening(server: Server): Promise<number> {
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return (server.address() as AddressInfo).port
+}
+
+const startSidecar = async () => {
+  const seen: Seen[] = []
+  const stage: { answer: (request: Seen) => Answer } = { answer: () => ({ status: 200, body: '{}' }) }
+  const server = createServer(async (request, response) => {
+    let body = ''
+    for await (const chunk of request) body += chunk
+    const { method = '', url = '', headers } = request
+    const it = { method, url, headers, body }
+    seen.push(it)
+    const answer = stage.answer(it)
+    response.writeHead(answer.status, {
+      'content-type': 'application/json',
+      'x-powered-by': 'somebody',
+      ...answer.headers,
+    })
+    response.end(answer.body)
+  })
+  return { server, seen, stage, port: await listening(server) }
+}
+
+const startRealtime = async () => {
+  const server = createServer((_request, response) => response.writeHead(404).end('not the gateway'))
+  const io = new SocketServer(server, { transports: ['websocket'] })
+  const handshakes: IncomingMessage['headers'][] = []
+  io.on('connection', (socket) => {
+    handshakes.push(socket.handshake.headers)
+    socket.on('echo', (value, ack) => ack(value))
+  })
+  return { server, io, handshakes, port: await listening(server) }
+}
+
+/** Bytes as they are, without a client that tidies the path: the status line, the head and the body of the answer. */
+export async function raw(
+  port: number,
+  request: string,
+): Promise<{ status: number; head: string; body: string }> {
+  const socket = connect(port, '127.0.0.1')
+  let text = ''
+  socket.on('data', (chunk) => {
+    text += chunk.toString('latin1')
+  })
+  socket.on('error', () => {})
+  socket.write(request.replace(/\r?\n/g, '\r\n'))
+  await once(socket, 'close')
+  const [head = '', ...body] = text.split('\r\n\r\n')
+  return { status: Number(text.split(' ')[1] ?? 0), head, body: body.join('\r\n\r\n') }
+}
+
+export const rawGet = (port: number, target: string, headers = '') =>
+  raw(port, `GET ${target} HTTP/1.1\nHost: parley.test\nConnection: close\n${headers}\n`)
+
+function webApp(folder: string): string {
+  const root = join(folder, 'web')
+  mkdirSync(join(root, 'assets'), { recursive: true })
+  writeFileSync(join(root, 'index.html'), '<!doctype html><title>app</title>')
+  writeFileSync(join(root, 'assets/index-0a1b2c3d.js'), `export const a = '${'long '.repeat(1000)}'`)
+  writeFileSync(join(root, '.secret'), 'hidden')
+  writeFileSync(join(root, 'manifest.webmanifest'), '{}')
+  return root
+}
+
+export type Kind = 'nginx' | 'node'
+
+export async function startGateway(
+  kind: Kind,
+  options: Partial<GatewaySettings> & { nginx?: string | undefined } = {},
+) {
+  const folder = mkdtempSync(join(tmpdir(), 'parley-gateway-'))
+  const [sidecar, realtime, port] = [await startSidecar(), await startRealtime(), await freePort()]
+  const settings: GatewaySettings = {
+    port,
+    bind: '127.0.0.1',
+    sidecarPort: sidecar.port,
+    sidecarToken: 'token-of-the-sidecar',
+    realtime: `127.0.0.1:${realtime.port}`,
+    webRoot: webApp(folder),
+    docsRoot: fileURLToPath(new URL('../../../docs', import.meta.url)),
+    rateLimits: false,
+    tls: undefined,
+    ...options,
+  }
+  const logger = createLogger('gateway', 'silent')
+  let stop: () => Promise<unknown>
+  if (kind === 'nginx') {
+    const running = startNginx(
+      options.nginx ?? 'nginx',
+      join(folder, 'run'),
+      { ...settings, accessLog: 'access.log' },
+      logger,
+    )
+    stop = () => {
+      running.stop()
+      return running.ended
+    }
+  } else {
+    const { server, endSockets } = createNodeProxy(settings, logger)
+    server.listen(port, '127.0.0.1')
+    stop = async () => {
+      endSockets()
+      server.close()
+      server.closeAllConnections()
+    }
+  }
+  const url = `http://127.0.0.1:${port}`
+  while (!(await fetch(`${url}/healthz`).catch(() => undefined))?.ok) await delay(20)
+  return {
+    port,
+    url,
+    folder,
+    sidecar,
+    realtime,
+    async close() {
+      realtime.io.disconnectSockets(true)
+      await realtime.io.close()
+      sidecar.server.close()
+      sidecar.server.closeAllConnections()
+      await stop()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+export type Gateway = Awaited<ReturnType<typeof startGateway>>

@@ -1,0 +1,5 @@
+export { type GatewaySettings, gatewayConfig, settingsOf } from './config.ts'
+export { type NginxSettings, nginxConfig } from './nginx-config.ts'
+export { findNginx, startNginx } from './nginx-process.ts'
+export { createNodeProxy } from './node-proxy.ts'
+export { gatewayRoutes } from './route-table.ts'

@@ -1,0 +1,156 @@
+/** Settings and route table → the text of an NGINX configuration. It holds the sidecar's token: mode 600. */
+import type { GatewaySettings } from './config.ts'
+import { wellFormedHost } from './headers.ts'
+import { locationsOf, problemLocations } from './nginx-locations.ts'
+import { block, lines, pattern, quoted } from './nginx-text.ts'
+import {
+  bearer,
+  bodyLimitBytes,
+  canonicalPath,
+  gatewayRoutes,
+  hiddenAnswerHeaders,
+  methods,
+  rates,
+  timeouts,
+} from './route-table.ts'
+
+export interface NginxSettings extends GatewaySettings {
+  /** A path; everything that NGINX writes itself lies in its prefix directory. */
+  readonly accessLog: string
+  /** Whose rights the workers have, where NGINX is started as root. */
+  readonly user: string | undefined
+}
+
+const maps = (settings: NginxSettings): string[] => {
+  const apps = gatewayRoutes.flatMap(({ pattern: source, target }) =>
+    target.kind === 'invoke' && target.path === undefined ? [`${pattern(source)} ${target.app};`] : [],
+  )
+  return [
+    block('map $request_uri $canonical', 'default "";', `${pattern(canonicalPath)} yes;`),
+    block('map $request_uri $api_app', 'default "";', apps),
+    block(
+      'map $request_method $known_method',
+      'default "";',
+      methods.map((method) => `${method} yes;`),
+    ),
+    block('map $http_authorization $bearer', 'default "";', `${pattern(bearer)} $http_authorization;`),
+    block('map $http_host $own_host', 'default $server_addr;', `${pattern(wellFormedHost)} $http_host;`),
+    block('map $http_upgrade $connection_upgrade', 'default upgrade;', '"" "";'),
+    block('map $request_id $span_id', '"~^(?<half>[0-9a-f]{16})" $half;'),
+    block('map $status $retry_after', 'default "";', '429 1;', '503 1;'),
+    block(
+      'map $upstream_http_content_type $upstream_retry_after',
+      'default 1;',
+      '"~^application/problem" "";',
+    ),
+    // No query string: it may hold what nobody should read in a log.
+    block('map $request_uri $logged_path', '"~^(?<path_only>[^?]*)" $path_only;'),
+    ...(settings.rateLimits
+      ? Object.entries(rates).map(
+          ([zone, { perSecond }]) =>
+            `limit_req_zone $binary_remote_addr zone=${zone}:10m rate=${perSecond}r/s;`,
+        )
+      : []),
+  ]
+}
+
+const accessLogFormat = [
+  '"time":"$time_iso8601"',
+  '"app":"gateway"',
+  '"traceId":"$request_id"',
+  '"address":"$remote_addr"',
+  '"method":"$request_method"',
+  '"path":"$logged_path"',
+  '"status":$status',
+  '"bytes":$bytes_sent',
+  '"seconds":$request_time',
+  '"upstreamSeconds":"$upstream_response_time"',
+  '"userAgent":"$http_user_agent"',
+].join(',')
+
+const mimeTypes = {
+  'text/html': 'html',
+  'text/css': 'css',
+  'text/plain': 'txt',
+  'application/javascript': 'js mjs',
+  'application/json': 'json map',
+  'application/manifest+json': 'webmanifest',
+  'application/wasm': 'wasm',
+  'image/svg+xml': 'svg',
+  'image/png': 'png',
+  'image/jpeg': 'jpg jpeg',
+  'image/webp': 'webp',
+  'image/x-icon': 'ico',
+  'font/woff2': 'woff2',
+  'audio/mpeg': 'mp3',
+}
+
+const server = (settings: NginxSettings): string =>
+  block(
+    'server',
+    `listen ${settings.bind.includes(':') ? `[${settings.bind}]` : settings.bind}:${settings.port}${settings.tls ? ' ssl' : ''};`,
+    settings.tls
+      ? [`ssl_certificate ${quoted(settings.tls.cert)};`, `ssl_certificate_key ${quoted(settings.tls.key)};`]
+      : [],
+    'if ($canonical = "") { return 404; }',
+    'if ($known_method = "") { return 405; }',
+    'error_page 404 @route_not_found;',
+    'error_page 405 @method_not_allowed;',
+    'error_page 413 @body_too_large;',
+    'error_page 429 @rate_limited;',
+    'error_page 500 @internal;',
+    'error_page 502 503 504 @unavailable;',
+    gatewayRoutes.flatMap((route) => locationsOf(route, settings)),
+    problemLocations(settings),
+  )
+
+export function nginxConfig(settings: NginxSettings): string {
+  return `${lines(
+    'daemon off;',
+    'pid nginx.pid;',
+    'error_log stderr warn;',
+    settings.user === undefined ? [] : `user ${settings.user};`,
+    'worker_processes auto;',
+    'worker_rlimit_nofile 32768;',
+    `worker_shutdown_timeout ${timeouts.drainSeconds}s;`,
+    block('events', 'worker_connections 16384;'),
+    block(
+      'http',
+      ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${name};`),
+      `log_format json escape=json '{${accessLogFormat}}';`,
+      `access_log ${settings.accessLog} json;`,
+      block(
+        'types',
+        Object.entries(mimeTypes).map(([type, extensions]) => `${type} ${extensions};`),
+      ),
+      'default_type application/octet-stream;',
+      'charset utf-8;',
+      'server_tokens off;',
+      'sendfile on;',
+      'limit_req_status 429;',
+      'limit_req_log_level warn;',
+      `client_max_body_size ${bodyLimitBytes};`,
+      `client_body_buffer_size ${bodyLimitBytes};`,
+      `client_header_timeout ${timeouts.requestSeconds}s;`,
+      `client_body_timeout ${timeouts.requestSeconds}s;`,
+      `keepalive_timeout ${timeouts.keepAliveSeconds}s;`,
+      `proxy_connect_timeout ${timeouts.connectSeconds}s;`,
+      `proxy_read_timeout ${timeouts.answerSeconds}s;`,
+      'proxy_http_version 1.1;',
+      'proxy_pass_request_headers off;',
+      // Sending twice is for the client to decide: it has the clientId that makes it safe.
+      'proxy_next_upstream off;',
+      'proxy_max_temp_file_size 0;',
+      'proxy_buffers 16 32k;',
+      'proxy_buffer_size 32k;',
+      hiddenAnswerHeaders.map((name) => `proxy_hide_header ${name};`),
+      'gzip_types text/css application/javascript application/json application/manifest+json image/svg+xml;',
+      'gzip_min_length 1024;',
+      'gzip_vary on;',
+      maps(settings),
+      block('upstream sidecar', `server 127.0.0.1:${settings.sidecarPort};`, 'keepalive 64;'),
+      block('upstream realtime', `server ${settings.realtime};`, 'keepalive 16;'),
+      server(settings),
+    ),
+  )}\n`
+}

@@ -1,0 +1,132 @@
+/** The table in Node: for machines without NGINX. One process more or less, and no compiled server to install. */
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { Socket } from 'node:net'
+import type { Logger } from '@parley/kit'
+import { RateLimiterMemory } from 'rate-limiter-flexible'
+import type { GatewaySettings } from './config.ts'
+import { createAnswers, problemOnSocket } from './node-answers.ts'
+import { addressOf, createUpstreams } from './node-upstreams.ts'
+import { canonicalPath, gatewayRoutes, methods, rates, type Target, timeouts } from './route-table.ts'
+import { sendFile, sendWeb } from './static-files.ts'
+
+const canonical = new RegExp(canonicalPath)
+const compiled = gatewayRoutes.map(({ pattern, target }) => ({ pattern: new RegExp(pattern), target }))
+
+const targetOf = (url: string): Target | undefined =>
+  canonical.test(url) ? compiled.find(({ pattern }) => pattern.test(url))?.target : undefined
+
+const newTraceId = (): string => randomBytes(16).toString('hex')
+
+type WithinRate = (zone: keyof typeof rates, request: IncomingMessage) => Promise<boolean>
+function createRateLimits({ rateLimits }: GatewaySettings): WithinRate {
+  if (!rateLimits) return async () => true
+  const limiterOf = ({ perSecond, burst }: { perSecond: number; burst: number }) =>
+    new RateLimiterMemory({ points: burst, duration: burst / perSecond })
+  const limiters = { api: limiterOf(rates.api), socket: limiterOf(rates.socket) }
+  return (zone, request) =>
+    limiters[zone].consume(addressOf(request)).then(
+      () => true,
+      () => false,
+    )
+}
+
+export interface NodeProxy {
+  readonly server: Server
+  endSockets(): void
+}
+
+export function createNodeProxy(settings: GatewaySettings, logger: Logger): NodeProxy {
+  const answers = createAnswers(settings)
+  const upstreams = createUpstreams(settings, answers, logger)
+  const withinRate = createRateLimits(settings)
+
+  async function serve(request: IncomingMessage, response: ServerResponse, traceId: string): Promise<void> {
+    const target = targetOf(request.url ?? '')
+    const refuse = (code: Parameters<typeof answers.refuse>[2]) => answers.refuse(request, response, code)
+    const readOnly = request.method === 'GET' || request.method === 'HEAD'
+    if (target === undefined || target.kind === 'unknown') return refuse('route_not_found')
+    if (!(methods as readonly string[]).includes(request.method ?? '')) return refuse('method_not_allowed')
+    switch (target.kind) {
+      case 'health':
+        answers.secure(request, response, 'data')
+        response.setHeader('Content-Type', 'application/json')
+        response.end('{"status":"ok"}')
+        return
+      case 'invoke':
+        if (!(await withinRate('api', request))) return refuse('rate_limited')
+        if (target.path !== undefined) request.url = target.path
+        return upstreams.invoke(request, response, target.app, traceId)
+      case 'realtime':
+        if (!(await withinRate('socket', request))) return refuse('rate_limited')
+        return upstreams.realtime(request, response, traceId)
+      case 'file':
+        if (!readOnly) return refuse('method_not_allowed')
+        answers.secure(request, response, target.page)
+        return sendFile(request, response, target.file(settings.docsRoot), () => refuse('route_not_found'))
+      case 'web':
+        if (!readOnly) return refuse('method_not_allowed')
+        answers.secure(request, response, 'web')
+        return sendWeb(request, response, settings.webRoot, () => refuse('route_not_found'))
+    }
+  }
+
+  function logWhenDone(request: IncomingMessage, response: ServerResponse, traceId: string): void {
+    const startedAt = performance.now()
+    const line = {
+      traceId,
+      address: addressOf(request),
+      method: request.method,
+      // No query string: it may hold what nobody should read in a log.
+      path: request.url?.split('?', 1)[0],
+      userAgent: request.headers['user-agent'],
+    }
+    response.on('close', () => {
+      const seconds = (performance.now() - startedAt) / 1000
+      logger.info({ ...line, status: response.statusCode, seconds }, 'request')
+    })
+  }
+
+  const listener: RequestListener = (request, response) => {
+    const traceId = newTraceId()
+    logWhenDone(request, response, traceId)
+    serve(request, response, traceId).catch((error) => {
+      // A client that went away in the middle of its own request needs no answer.
+      if (!request.socket.destroyed) logger.error({ err: error }, 'a request failed')
+      answers.refuse(request, response, 'unavailable')
+    })
+  }
+
+  async function upgrade(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
+    if (targetOf(request.url ?? '')?.kind !== 'realtime') socket.end(problemOnSocket('route_not_found'))
+    else if (!(await withinRate('socket', request))) socket.end(problemOnSocket('rate_limited'))
+    else await upstreams.upgrade(request, socket, head, newTraceId())
+  }
+
+  const server =
+    settings.tls === undefined
+      ? createServer(listener)
+      : createTlsServer(
+          { cert: readFileSync(settings.tls.cert), key: readFileSync(settings.tls.key) },
+          listener,
+        )
+  server.headersTimeout = timeouts.requestSeconds * 1000
+  server.requestTimeout = timeouts.requestSeconds * 1000
+  server.keepAliveTimeout = timeouts.keepAliveSeconds * 1000
+  server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    socket.on('error', () => socket.destroy())
+    upgrade(request, socket, head).catch((error) => {
+      logger.debug({ err: error }, 'a socket failed')
+      socket.destroy()
+    })
+  })
+  return { server, endSockets: upstreams.endSockets }
+}

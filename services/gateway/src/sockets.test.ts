@@ -1,0 +1,137 @@
+/** WebSockets, limits and failures, through both gateways. */
+import assert from 'node:assert/strict'
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { io } from 'socket.io-client'
+import { freePort, type Gateway, heard, type Kind, raw, startGateway } from './gateway.harness.ts'
+import { findNginx } from './nginx-process.ts'
+import { rates } from './route-table.ts'
+
+const nginx = findNginx()
+type Options = Parameters<typeof startGateway>[1]
+const withGateway =
+  (kind: Kind, use: (gateway: Gateway) => Promise<void>, options: Options = {}) =>
+  async () => {
+    const gateway = await startGateway(kind, { nginx, ...options })
+    try {
+      await use(gateway)
+    } finally {
+      await gateway.close()
+    }
+  }
+const clientOf = (gateway: Gateway, options = {}) =>
+  io(gateway.url, { transports: ['websocket'], reconnection: false, forceNew: true, ...options })
+
+const upgradeTo = (path: string) =>
+  `GET ${path} HTTP/1.1\nHost: x\nUpgrade: websocket\nConnection: Upgrade\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n\n`
+
+for (const kind of ['nginx', 'node'] satisfies Kind[])
+  describe(kind, { skip: kind === 'nginx' && nginx === undefined ? 'there is no nginx here' : false }, () => {
+    test(
+      'a Socket.IO client talks to realtime',
+      withGateway(kind, async (gateway) => {
+        const client = clientOf(gateway, {
+          extraHeaders: { 'x-forwarded-for': '6.6.6.6', 'dapr-caller-app-id': 'realtime' },
+        })
+        await heard(client, 'connect')
+        assert.equal(await client.emitWithAck('echo', 'hello 😀'), 'hello 😀')
+        const big = 'x'.repeat(60_000)
+        assert.equal(await client.emitWithAck('echo', big), big)
+        const [handshake = {}] = gateway.realtime.handshakes
+        assert.equal(handshake['x-forwarded-for'], '127.0.0.1')
+        assert.equal(handshake['dapr-caller-app-id'], undefined)
+        assert.equal(handshake.host, `127.0.0.1:${gateway.port}`)
+        client.close()
+      }),
+    )
+
+    test(
+      'what realtime says to long polling comes back',
+      withGateway(kind, async (gateway) => {
+        const response = await fetch(`${gateway.url}/socket.io/?EIO=4&transport=polling`)
+        assert.equal(response.status, 400)
+        assert.deepEqual(await response.json(), { code: 0, message: 'Transport unknown' })
+      }),
+    )
+
+    test(
+      'only the path of Socket.IO is upgraded',
+      withGateway(kind, async (gateway) => {
+        for (const path of ['/api/auth/me/../x', '/v1.0/../socket.io/', '//socket.io/', '/socket.io/../x/'])
+          assert.equal((await raw(gateway.port, upgradeTo(path))).status, 404, path)
+        assert.equal(gateway.realtime.handshakes.length, 0)
+      }),
+    )
+
+    test(
+      'realtime that ends takes its sockets with it, and a new one is unavailable for a while',
+      withGateway(kind, async (gateway) => {
+        const client = clientOf(gateway)
+        await heard(client, 'connect')
+        const gone = heard(client, 'disconnect')
+        gateway.realtime.io.disconnectSockets(true)
+        await gateway.realtime.io.close()
+        await gone
+        await heard(clientOf(gateway), 'connect_error')
+        const { status, body } = await raw(gateway.port, upgradeTo('/socket.io/?EIO=4&transport=websocket'))
+        assert.equal(status, 503)
+        assert.equal((JSON.parse(body) as { code: string }).code, 'unavailable')
+      }),
+    )
+
+    test('without a sidecar the API is unavailable', async () => {
+      const sidecarPort = await freePort()
+      await withGateway(
+        kind,
+        async (gateway) => {
+          for (const path of ['/api/auth/me', '/readyz']) {
+            const response = await fetch(`${gateway.url}${path}`)
+            assert.equal(response.status, 503)
+            assert.equal(response.headers.get('retry-after'), '1')
+            assert.equal(((await response.json()) as { code: string }).code, 'unavailable')
+          }
+        },
+        { sidecarPort },
+      )()
+    })
+
+    test(
+      'an address that asks too fast is told so, and when to come back',
+      withGateway(
+        kind,
+        async (gateway) => {
+          const ask = () => fetch(`${gateway.url}/api/auth/me`)
+          const answers = await Promise.all(Array.from({ length: rates.api.burst + 300 }, ask))
+          const refused = answers.filter((answer) => answer.status === 429)
+          const [first] = refused
+          assert.ok(first, 'nobody was refused')
+          assert.equal(first.headers.get('retry-after'), '1')
+          assert.equal(((await first.json()) as { code: string }).code, 'rate_limited')
+          assert.ok(answers.filter((answer) => answer.status === 200).length >= rates.api.burst)
+          assert.equal((await fetch(`${gateway.url}/healthz`)).status, 200)
+        },
+        { rateLimits: true },
+      ),
+    )
+  })
+
+describe('nginx alone', { skip: nginx === undefined ? 'there is no nginx here' : false }, () => {
+  test(
+    'its configuration, which holds a token, is readable by nobody else; its log holds no query',
+    withGateway('nginx', async (gateway) => {
+      assert.equal(statSync(join(gateway.folder, 'run/nginx.conf')).mode & 0o777, 0o600)
+      await fetch(`${gateway.url}/api/auth/me?token=very-secret`, {
+        headers: { authorization: 'Bearer very-secret' },
+      })
+      const file = join(gateway.folder, 'run/access.log')
+      while (!readFileSync(file, 'utf8').includes('/api/auth/me')) await delay(10)
+      const log = readFileSync(file, 'utf8')
+      assert.doesNotMatch(log, /very-secret/)
+      const line = JSON.parse(log.trim().split('\n').at(-1) ?? '') as Record<string, unknown>
+      assert.equal(line.path, '/api/auth/me')
+      assert.equal(line.status, 200)
+    }),
+  )
+})
