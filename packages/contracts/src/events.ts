@@ -203,6 +203,10 @@ export const events = [
 /** Where the events go that a subscriber refused or could not handle in time. `messages` keeps them. */
 export const deadLetterTopic = (app: AppId): string => `dead-letter.${app}`
 
+/** What an app sets aside by itself, as the data of a dead letter: it knows the reason, and where the event was to go. */
+export const setAside = z.object({ reason: z.string(), topic: z.string(), data: z.unknown() })
+export type SetAside = z.infer<typeof setAside>
+
 export type MessageSubmitted = z.infer<typeof messageSubmitted.data>
 export type MessageStored = z.infer<typeof messageStored.data>
 export type MessageRejected = z.infer<typeof messageRejected.data>

@@ -20,12 +20,16 @@ import type { People } from './people.ts'
 export interface Commands {
   /** Carries out what the broker brings: once or more, late or out of order. Throws where some must come again. */
   onSubmitted(data: MessageSubmitted): Promise<void>
+  /** Gives commands an outcome that were tried in vain: refused for good, so that no late copy is stored after that. */
+  onGivenUp(data: MessageSubmitted): Promise<void>
   /** Carries one command out for a caller who waits. `repeated`: it had its outcome before this call. */
   execute(
     conversation: ConversationId,
     command: Command,
   ): Promise<{ seq: number; view: View; repeated: boolean; entries: readonly StoredEntry[] }>
 }
+
+const givenUp = { code: 'internal', message: 'The message could not be handled; it was set aside.' } as const
 
 export function createCommands(deps: {
   log: ConversationLog
@@ -40,24 +44,33 @@ export function createCommands(deps: {
   /** The order is fixed: in the log → announced → inboxes → the broker is told that the command is done. */
   async function carryOut(conversationId: ConversationId, commands: readonly Command[]): Promise<Outcome[]> {
     const outcomes = await Promise.all(commands.map((command) => log.writer.submit(conversationId, command)))
-    const entries: StoredEntry[] = []
-    const announcements: Promise<void>[] = []
-    let view: View | undefined
-    for (const [i, outcome] of outcomes.entries()) {
-      const command = commands[i] as Command
-      if (outcome.outcome === 'stored') {
-        view = outcome.view
-        entries.push(...(await entriesOf(outcome)))
-      }
-      if (outcome.outcome === 'refused') {
-        const { senderId, clientId } = command
-        announcements.push(announcer.rejected({ conversationId, senderId, clientId, error: outcome.refusal }))
-      }
-    }
-    if (view && entries.length > 0) announcements.push(announce(conversationId, view, entries))
-    await Promise.all(announcements)
-    await people.writeInboxes(conversationId, entries)
+    await follow(conversationId, commands, outcomes)
     return outcomes
+  }
+
+  async function follow(
+    conversationId: ConversationId,
+    commands: readonly Command[],
+    outcomes: readonly Outcome[],
+  ): Promise<void> {
+    const entries: StoredEntry[] = []
+    let view: View | undefined
+    for (const outcome of outcomes) {
+      if (outcome.outcome !== 'stored') continue
+      view = outcome.view
+      entries.push(...(await entriesOf(outcome)))
+    }
+    const refused = outcomes.flatMap((outcome, i) => {
+      const command = commands[i]
+      if (outcome.outcome !== 'refused' || !command) return []
+      const { senderId, clientId } = command
+      return [{ conversationId, senderId, clientId, error: outcome.refusal }]
+    })
+    await Promise.all([
+      ...refused.map((item) => announcer.rejected(item)),
+      ...(view && entries.length > 0 ? [announce(conversationId, view, entries)] : []),
+    ])
+    await people.writeInboxes(conversationId, entries)
   }
 
   /** A repeat whose entry is in the pages by now: the sender still waits for it. */
@@ -86,14 +99,23 @@ export function createCommands(deps: {
 
   return {
     async onSubmitted({ conversations }) {
-      const retries = await Promise.all(
-        conversations.map(async ({ conversationId, commands }) => {
-          const outcomes = await carryOut(conversationId, commands)
-          return outcomes.filter((outcome) => outcome.outcome === 'retry').length
-        }),
+      const outcomes = await Promise.all(
+        conversations.map(({ conversationId, commands }) => carryOut(conversationId, commands)),
       )
-      const open = retries.reduce((sum, count) => sum + count, 0)
-      if (open > 0) throw new ChatError('unavailable', { detail: `${open} commands have no outcome yet` })
+      const open = outcomes.flat().filter((outcome) => outcome.outcome === 'retry')
+      if (open[0]) {
+        const detail = `${open.length} commands have no outcome yet: ${open[0].reason}`
+        throw new ChatError('unavailable', { detail })
+      }
+    },
+
+    async onGivenUp({ conversations }) {
+      for (const { conversationId, commands } of conversations)
+        for (const command of commands) {
+          const outcome = await log.writer.refuse(conversationId, command, givenUp)
+          if (outcome.outcome === 'retry') throw new ChatError('unavailable', { detail: outcome.reason })
+          await follow(conversationId, [command], [outcome])
+        }
     },
 
     async execute(conversationId, command) {

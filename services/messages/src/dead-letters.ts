@@ -1,4 +1,4 @@
-import { type AppId, type DeadLetter, deadLetter, events } from '@parley/contracts'
+import { type AppId, type DeadLetter, deadLetter, events, setAside } from '@parley/contracts'
 import {
   ChatError,
   type Clock,
@@ -76,8 +76,6 @@ const envelope = z.looseObject({
   topic: z.string().optional(),
   data: z.unknown(),
 })
-/** What an app sets aside by itself, because it knows the reason. */
-const setAside = z.object({ reason: z.string(), topic: z.string(), data: z.unknown() })
 
 const dataOf = (event: unknown): unknown => {
   const { data } = envelope.parse(event)

@@ -1,4 +1,11 @@
-import { type AppId, appIds, deadLetterTopic, type EventContract, messageSubmitted } from '@parley/contracts'
+import {
+  type AppId,
+  appIds,
+  deadLetterTopic,
+  type EventContract,
+  messageSubmitted,
+  setAside,
+} from '@parley/contracts'
 import { type HttpApp, subscribe } from '@parley/kit'
 import { z } from 'zod'
 import type { Commands } from './commands.ts'
@@ -10,8 +17,11 @@ export function registerEvents(http: HttpApp, commands: Commands, deadLetters: D
     return 'done'
   })
   for (const app of appIds)
-    subscribe(http, deadLettersOf(app), async (_data, { event }) => {
+    subscribe(http, deadLettersOf(app), async (data, { event }) => {
       await deadLetters.keep(app, event)
+      const aside = setAside.safeParse(data)
+      if (aside.success && aside.data.topic === messageSubmitted.topic)
+        await commands.onGivenUp(messageSubmitted.data.parse(aside.data.data))
       return 'done'
     })
 }

@@ -1,5 +1,5 @@
 import type { Server as HttpServer } from 'node:http'
-import { deadLetterTopic, messageSubmitted } from '@parley/contracts'
+import { deadLetterTopic, messageSubmitted, type SetAside } from '@parley/contracts'
 import { type Clock, createHttpApp, type Logger, type Sidecar } from '@parley/kit'
 import type { Express } from 'express'
 import { Server } from 'socket.io'
@@ -74,8 +74,9 @@ export function createRealtimeApp(deps: RealtimeDeps): RealtimeApp {
     publish: (event) => sidecar.publish(messageSubmitted, event, { lane: event.lane }),
     async deadLetter(data, reason) {
       logger.error({ reason, lane: data.lane }, 'a command goes to the dead letters')
+      const letter: SetAside = { reason, topic: messageSubmitted.topic, data }
       await sidecar
-        .publishRaw(deadLetterTopic('messages'), { reason, topic: messageSubmitted.topic, data })
+        .publishRaw(deadLetterTopic('messages'), letter)
         .catch((error) => logger.error({ err: error }, 'a dead letter was not published'))
     },
     // After what the sockets have brought in this turn of the event loop: their sends share events.

@@ -26,21 +26,18 @@ export function createProjector(
     if (!(await writePages(view.id, filled))) return false
     if (!(await writeSent(view.id, entries))) return false
     await writeInboxes(view.id as ConversationId, entries)
-    const outcome =
-      view.etag === undefined
-        ? await store.create(families.state, view.id, state)
-        : await store.replace(families.state, view.id, state, view.etag)
-    if (outcome === 'unknown' || (typeof outcome === 'object' && outcome.outcome === 'unknown')) return false
-    return catchUp(view)
+    if (view.etag === undefined) await store.create(families.state, view.id, state)
+    else await store.replace(families.state, view.id, state, view.etag)
+    // Whatever the store answered: what it holds now is what counts, ours or that of a replica which was faster.
+    await takeOver(view)
+    return view.projected >= n
   }
 
-  /** Takes over the projection that is in the store: our own, or that of another replica which was faster. */
-  async function catchUp(view: View): Promise<boolean> {
+  async function takeOver(view: View): Promise<void> {
     const stored = await store.get(families.state, view.id)
-    if (!stored) return false
+    if (!stored) return
     if (stored.value.projected > view.n) await views.readForward(view)
     trim(view, stored.value.projected, stored.etag)
-    return true
   }
 
   async function writePages(id: string, filled: ReadonlyMap<number, Page>): Promise<boolean> {

@@ -1,9 +1,8 @@
 import type { Command } from '@parley/contracts'
 import type { Clock, DocumentStore } from '@parley/kit'
-import { type Decision, decide } from './decide.ts'
+import type { Decision } from './decide.ts'
 import { commandKey, families, keys, type Sent } from './stored.ts'
 import type { View } from './view.ts'
-import type { Views } from './views.ts'
 
 /** How long a refusal is remembered: a copy of the command that comes later is decided anew. */
 export const refusalMs = 7 * 24 * 3600 * 1000
@@ -17,19 +16,27 @@ export type Refusal = Extract<Decision, { refused: unknown }>['refused']
  *                             └──────replace──▶ withdrawn (reads as nothing)
  *
  * A refusal may rest on a state that has passed: a member was removed (the command is refused) and added again (a
- * copy of it elsewhere is accepted). So it is announced first and the log read *after* that: if the command is still
- * refused then, whoever accepts a copy must have seen the later state, and reads this record after that.
+ * copy of it elsewhere is accepted). So it is announced first and the log read *after* that, which is the `barrier`: if
+ * the command is still refused then, whoever accepts a copy must have seen the later state, and reads this record after
+ * that. A refusal that rests on no state at all has a stronger barrier: it takes a place in the log itself, so that
+ * whoever read the client id before the announcement finds that place taken and reads again.
  * A tentative record that a crash left behind is settled by whoever meets it.
  *
  * Answers the final refusal; `reconsider` where the command is in the log or is allowed now; undefined where the
  * store did not answer clearly.
  */
 export async function settleRefusal(
-  deps: { store: DocumentStore; views: Views; clock: Clock; iso: () => string },
+  deps: {
+    readonly store: DocumentStore
+    readonly clock: Clock
+    /** Why the command is refused in the view as it is now; undefined where it is not. */
+    readonly refuses: () => Refusal | undefined
+    readonly barrier: () => Promise<void>
+  },
   view: View,
   command: Command,
 ): Promise<Refusal | 'reconsider' | undefined> {
-  const { store, views, clock } = deps
+  const { store, clock, refuses, barrier } = deps
   const key = keys.sent(view.id, command.senderId, command.clientId)
   const write = async (value: Sent, etag: string | undefined): Promise<boolean> =>
     etag === undefined
@@ -44,23 +51,19 @@ export async function settleRefusal(
     if (known?.phase === 'final' && known.until > clock.now()) return known.refused
 
     if (known?.phase !== 'tentative') {
-      const decision = decide(view.fold, command, deps.iso())
-      if (!('refused' in decision)) return 'reconsider'
-      await write(
-        { refused: decision.refused, phase: 'tentative', until: clock.now() + refusalMs },
-        found?.etag,
-      )
+      const refused = refuses()
+      if (!refused) return 'reconsider'
+      await write({ refused, phase: 'tentative', until: clock.now() + refusalMs }, found?.etag)
       continue
     }
-    await views.readForward(view)
+    await barrier()
     if (view.ids.has(commandKey(command.senderId, command.clientId))) return 'reconsider'
-    const decision = decide(view.fold, command, deps.iso())
-    if (!('refused' in decision)) {
+    const refused = refuses()
+    if (!refused) {
       if (await write({ ...known, phase: 'withdrawn' }, found?.etag)) return 'reconsider'
       continue
     }
-    if (await write({ ...known, refused: decision.refused, phase: 'final' }, found?.etag))
-      return decision.refused
+    if (await write({ ...known, refused, phase: 'final' }, found?.etag)) return refused
   }
   return undefined
 }

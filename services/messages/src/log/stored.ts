@@ -47,14 +47,17 @@ export type StoredMessage = Extract<StoredEntry, { kind: 'message' }>
 
 export const blockLimits = { entries: 64, bytes: 256 * 1024 } as const
 
-/** Written once by create-if-absent, never changed. `prevNonce` is the nonce of the block before: '' for the first. */
+/**
+ * Written once by create-if-absent, never changed. One without entries only takes a place (see `refusal.ts`);
+ * `lastSeq` is then the seq before `firstSeq`. `prevNonce` is the nonce of the block before: '' for the first.
+ */
 export const block = z.object({
   firstSeq: seq,
-  lastSeq: seq,
+  lastSeq: z.number().int().min(0),
   messageCount: z.number().int(),
   nonce: z.string(),
   prevNonce: z.string(),
-  entries: z.array(storedEntry).min(1).max(blockLimits.entries),
+  entries: z.array(storedEntry).max(blockLimits.entries),
 })
 export type Block = z.infer<typeof block>
 

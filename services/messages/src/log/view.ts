@@ -108,7 +108,7 @@ export function snapshot(view: View): Snapshot {
 
 /** The projection in the store reaches up to `n` now: what it holds need not be kept here any more. */
 export function trim(view: View, n: number, etag: string | undefined): void {
-  if (n <= view.projected) return
+  if (n < view.projected) return
   const dropped = view.tail.splice(0, Math.max(0, n - view.projected))
   for (const block of dropped)
     for (const entry of block.entries)

@@ -28,6 +28,8 @@ export const tailLimits: TailLimits = { entries: 32, blocks: 256 }
 export interface Writer {
   /** Carries the command out, after all that was submitted for the conversation before it. Never throws. */
   submit(conversation: ConversationId, command: Command): Promise<Outcome>
+  /** Refuses the command for good, unless it is in the log already: what cannot be handled has an outcome too. */
+  refuse(conversation: ConversationId, command: Command, refusal: Refusal): Promise<Outcome>
   /** What is on record of the command's client id: an entry of the tail, what it became, or nothing. */
   lookUp(view: View, command: Command): Promise<StoredEntry | Sent | undefined>
   /** Resolves when nothing is under way any more. */
@@ -37,6 +39,8 @@ export interface Writer {
 interface Job {
   readonly command: Command
   readonly key: string
+  /** To be refused whatever the state says. */
+  readonly forced: Refusal | undefined
   /** What the command has put into the log so far, where it takes more than one block. */
   readonly written: StoredEntry[]
   readonly resolve: (outcome: Outcome) => void
@@ -109,7 +113,8 @@ export function createWriter(deps: {
         resolveFirst(jobs, { outcome: 'stored', seq: before.seq, entries, repeated: true, view })
         continue
       }
-      const decision = before === undefined ? decide(view.fold, job.command, now) : undefined
+      const isOpen = before === undefined && !job.forced
+      const decision = isOpen ? decide(view.fold, job.command, now) : undefined
       if (!decision || 'refused' in decision || decision.entries.length === 0) {
         // Only the first of the queue is settled: those before it must be in the log first.
         if (accepted.length === 0) return settle(view, jobs, before)
@@ -130,7 +135,7 @@ export function createWriter(deps: {
     const seen = new Set<string>()
     for (const job of jobs) {
       if (batch.length === blockLimits.entries || seen.has(job.key)) break
-      if (job.command.kind !== 'message') return batch.length === 0 ? [job] : batch
+      if (job.command.kind !== 'message' || job.forced) return batch.length === 0 ? [job] : batch
       seen.add(job.key)
       batch.push(job)
     }
@@ -160,13 +165,30 @@ export function createWriter(deps: {
     await views.readForward(view)
     if (view.n !== basis) return
     const decision = decide(view.fold, job.command, iso())
-    if (known === undefined && !('refused' in decision)) {
+    if (known === undefined && !job.forced && !('refused' in decision)) {
       const { written: entries } = job
       return resolveFirst(jobs, { outcome: 'stored', seq: view.fold.seq, entries, repeated: false, view })
     }
-    const refusal = await settleRefusal({ store, views, clock, iso }, view, job.command)
+    const refuses = (): Refusal | undefined => {
+      const now = decide(view.fold, job.command, iso())
+      return 'refused' in now ? now.refused : job.forced
+    }
+    const barrier = 'refused' in decision ? () => views.readForward(view) : () => fence(view)
+    const refusal = await settleRefusal({ store, clock, refuses, barrier }, view, job.command)
     if (refusal === undefined) return giveUp(jobs, 'a refusal could not be recorded')
     if (refusal !== 'reconsider') resolveFirst(jobs, { outcome: 'refused', refusal })
+  }
+
+  /** Takes the next place in the log with a block that says nothing: what was decided before that is void. */
+  async function fence(view: View): Promise<void> {
+    for (;;) {
+      const value = nextBlock(view, [], deps.newNonce(), iso())
+      const n = view.n + 1
+      const created = await createBlock({ key: keys.log(view.id, n), value, nonce: value.nonce })
+      if (created.outcome === 'unknown') throw new ChatError('unavailable')
+      if (created.outcome === 'created') return applyBlock(view, n, value)
+      await views.readForward(view)
+    }
   }
 
   function resolveFirst(jobs: Job[], outcome: Outcome): void {
@@ -212,24 +234,23 @@ export function createWriter(deps: {
     })
   }
 
+  function enqueue(conversation: ConversationId, command: Command, forced?: Refusal): Promise<Outcome> {
+    return new Promise((resolve) => {
+      const key = commandKey(command.senderId, command.clientId)
+      const job: Job = { command, key, forced, written: [], resolve }
+      const jobs = queues.get(conversation)
+      if (jobs) return void jobs.push(job)
+      const started = [job]
+      queues.set(conversation, started)
+      const done = run(conversation, started).finally(() => runs.delete(done))
+      runs.add(done)
+    })
+  }
+
   return {
     lookUp,
-    submit(conversation, command) {
-      return new Promise((resolve) => {
-        const job: Job = {
-          command,
-          key: commandKey(command.senderId, command.clientId),
-          written: [],
-          resolve,
-        }
-        const jobs = queues.get(conversation)
-        if (jobs) return void jobs.push(job)
-        const started = [job]
-        queues.set(conversation, started)
-        const done = run(conversation, started).finally(() => runs.delete(done))
-        runs.add(done)
-      })
-    },
+    submit: (conversation, command) => enqueue(conversation, command),
+    refuse: enqueue,
     async idle() {
       while (runs.size > 0) await Promise.all(runs)
     },
