@@ -25,6 +25,7 @@ export class Person {
   /** Entries that came over the socket, in the order in which they came. */
   readonly live: { conversation: ConversationId; entry: Entry }[] = []
   #node: RealtimeNode | undefined
+  #ready = false
   readonly #catching = new Set<ConversationId>()
   readonly #known = new Map<ConversationId, number>()
   readonly user: UserId
@@ -53,6 +54,7 @@ export class Person {
 
   async connect(node: RealtimeNode): Promise<void> {
     this.#node = node
+    this.#ready = false
     const socket: Socket = {
       user: this.user,
       receive: (conversation, entry) => {
@@ -67,6 +69,7 @@ export class Person {
       return
     }
     if (this.#node !== node) return
+    this.#ready = true
     for (const [conversation, all] of this.sent) {
       for (const one of all) if (one.state === 'out') one.state = 'waiting'
       this.#pump(conversation)
@@ -81,10 +84,10 @@ export class Person {
     this.#pump(conversation)
   }
 
-  /** After a failure nothing goes out before everything is answered: then all of it again, in order. */
+  /** What failed goes out again, in order, when nothing that came after it is out any more. */
   #pump(conversation: ConversationId): void {
     const node = this.#node
-    if (!node?.process.alive) return
+    if (!node?.process.alive || !this.#ready) return
     const all = this.sent.get(conversation) ?? []
     const firstWaiting = all.findIndex(({ state }) => state === 'waiting')
     if (firstWaiting < 0 || all.slice(firstWaiting).some(({ state }) => state === 'out')) return
@@ -117,8 +120,9 @@ export class Person {
       one.state = 'internal'
     } else {
       one.state = 'waiting'
-      this.#process.clock.setTimeout(() => this.#pump(one.conversation), 500)
     }
+    if (this.sent.get(one.conversation)?.some(({ state }) => state === 'waiting'))
+      this.#process.clock.setTimeout(() => this.#pump(one.conversation), 500)
   }
 
   follow(conversation: ConversationId): void {

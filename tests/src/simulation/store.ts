@@ -61,7 +61,9 @@ export class SimulatedStore {
         if (this.#random.chance(this.#faults.unclear)) return this.#saveUnclearly(process, items)
         return process.call(delay(), delay(), () => {
           const written = items.map((item) => this.#write(item))
-          return written.every(Boolean) ? { outcome: 'saved' as const } : { outcome: 'failed' as const }
+          if (written.every(Boolean)) return { outcome: 'saved' as const }
+          // Stores differ in how they say that a key is taken: some clearly, some with a mere error.
+          return { outcome: this.#random.chance(0.5) ? ('refused' as const) : ('failed' as const) }
         })
       },
       delete: (_store, key) => read(() => void this.documents.delete(key)),

@@ -104,6 +104,7 @@ const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolv
  */
 export class Process {
   alive = true
+  readonly #waiting: (() => void)[] = []
   #stoppedUntil = 0
   readonly time: Time
   readonly name: string
@@ -121,12 +122,17 @@ export class Process {
     return this.alive && this.time.now() >= this.#stoppedUntil
   }
 
-  /** Runs in this process: now, when it goes on, or never. */
+  /** Runs in this process: now, when it goes on (in the order in which it came), or never. */
   enter(run: () => void): void {
     if (!this.alive) return
+    if (this.running && this.#waiting.length === 0) run()
+    else if (this.#waiting.push(run) === 1) this.#wake()
+  }
+
+  #wake(): void {
     const wait = this.#stoppedUntil - this.time.now()
-    if (wait > 0) this.time.after(wait, () => this.enter(run))
-    else run()
+    if (wait > 0) return void this.time.after(wait, () => this.#wake())
+    for (const run of this.#waiting.splice(0)) if (this.alive) run()
   }
 
   readonly clock: Clock = {
