@@ -1,7 +1,7 @@
 // The component YAML against the contracts, for every profile: who may publish and hear what, dead letters, policies, and
 // settings without which a store would lose what it acknowledged.
 import assert from 'node:assert/strict'
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { appIds, componentNames, deadLetterTopic, events } from '@parley/contracts'
@@ -154,6 +154,27 @@ for (const stores of folders('stores')) {
     })
   })
 }
+
+test('no two services keep documents under the same prefix: one store may hold the keys of all', () => {
+  /** @type {Map<string, string>} prefix → service */
+  const owners = new Map()
+  for (const service of readdirSync(join(root, 'services'))) {
+    const directory = join(root, 'services', service, 'src')
+    for (const name of readdirSync(directory, { recursive: true, encoding: 'utf8' })) {
+      if (!name.endsWith('.ts') || name.endsWith('.test.ts')) continue
+      const source = readFileSync(join(directory, name), 'utf8')
+      for (const [, prefix = ''] of source.matchAll(/defineFamily\(\{\s*prefix: '([^']+)'/g)) {
+        assert.equal(owners.get(prefix) ?? service, service, `"${prefix}:" of ${service}`)
+        owners.set(prefix, service)
+      }
+    }
+  }
+  assert.deepEqual(
+    [...new Set(owners.values())].sort(),
+    Object.keys(componentNames.stores).sort(),
+    'every service that has a store was found',
+  )
+})
 
 describe('dapr.yaml', () => {
   test('has every app of the contracts, each with ports of its own', () => {

@@ -4,8 +4,8 @@ import { z } from 'zod'
 import { lease } from './domain/lease.ts'
 import { person } from './domain/person.ts'
 
-/** `user:<userId>`. */
-export const users = defineFamily({ prefix: 'user', mode: 'versioned', schema: person })
+/** `person:<userId>`: `auth` has `user:`, and services may share a store. */
+export const users = defineFamily({ prefix: 'person', mode: 'versioned', schema: person })
 
 /** `node:<node>`. */
 export const nodes = defineFamily({ prefix: 'node', mode: 'versioned', schema: lease })

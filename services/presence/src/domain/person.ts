@@ -4,7 +4,7 @@ import type { NodeEvent } from './lease.ts'
 import { timing } from './timing.ts'
 
 /**
- * One person: `user:<id>`. Devices are what the nodes told, `chosen` is what the person wants to show, `shown` is what
+ * One person: `person:<id>`. Devices are what the nodes told, `chosen` is what the person wants to show, `shown` is what
  * the others were last decided to see. `settle` leads from the first two to the third; `apply` only takes in.
  */
 const device = z.object({ counter: z.number().int(), connected: z.boolean(), at: z.number() })
