@@ -71,8 +71,9 @@ export function fakeBroker(deliver: Deliver, random: () => number, faults: () =>
   }
 
   function enqueue(app: AppId, topic: string, event: CloudEvent): void {
+    const { maxDelayMs, losses } = faults()
+    if (random() < (losses[`${app}/${topic}`] ?? 0)) return
     pending++
-    const { maxDelayMs } = faults()
     if (maxDelayMs === 0) void bring(app, topic, event, 0)
     else after(random() * maxDelayMs, () => void bring(app, topic, event, 0))
   }

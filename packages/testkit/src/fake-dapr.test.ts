@@ -168,6 +168,41 @@ describe('fake Dapr', () => {
     assert.equal(dapr.published.length, 1)
   })
 
+  it('loses the answers of calls between apps', async () => {
+    const dapr = newDapr({ ...tokens, faults: { lostCalls: 1 } })
+    let calls = 0
+    await replica(dapr, 'auth', (http) =>
+      handle(http, lookUpUsers, async () => {
+        calls++
+        const items: PublicUser[] = []
+        return { status: 200, body: { items } }
+      }),
+    )
+    const messages = await replica(dapr, 'messages')
+    await assert.rejects(
+      messages.invoke(lookUpUsers, { body: { userIds: [] } }),
+      (error) => error instanceof ChatError && error.code === 'unavailable',
+    )
+    assert.equal(calls, 1)
+  })
+
+  it('loses what it brings to one app of a topic, and nothing else', async () => {
+    const dapr = newDapr({ ...tokens, faults: { losses: { 'realtime/session.revoked': 1 } } })
+    const seen: string[] = []
+    await replica(dapr, 'realtime', (http) => {
+      const events: EventContract[] = [sessionRevoked, presenceChanged]
+      for (const event of events)
+        subscribe(http, event, async () => {
+          seen.push(event.topic)
+          return 'done'
+        })
+    })
+    dapr.publish('session.revoked', revoked)
+    dapr.publish('presence.changed', { items: [{ userId: 'u', status: 'offline', lastSeenAt: null }] })
+    await dapr.idle()
+    assert.deepEqual(seen, ['presence.changed'])
+  })
+
   it('keeps secrets', async () => {
     const name = newId()
     const dapr = newDapr({ ...tokens, secrets: { [name]: 'hush' } })

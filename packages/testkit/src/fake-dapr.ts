@@ -19,8 +19,19 @@ export interface Faults {
   readonly lostAnswers: number
   /** The share of publishes and saves that are not done and answered with 500. */
   readonly failures: number
+  /** The share of calls between apps that are done but answered with 500. */
+  readonly lostCalls: number
+  /** `<app>/<topic>` → the share of deliveries that never come. Brokers lose none; what hears them for others may. */
+  readonly losses: Readonly<Record<string, number>>
 }
-const noFaults: Faults = { duplicates: 0, maxDelayMs: 0, lostAnswers: 0, failures: 0 }
+const noFaults: Faults = {
+  duplicates: 0,
+  maxDelayMs: 0,
+  lostAnswers: 0,
+  failures: 0,
+  lostCalls: 0,
+  losses: {},
+}
 
 export interface FakeDaprOptions {
   readonly seed?: number
@@ -204,6 +215,8 @@ export function fakeDapr(options: FakeDaprOptions = {}): FakeDapr {
         ...(body === '' ? {} : { body }),
       })
       const bytes = Buffer.from(await answer.arrayBuffer())
+      if (random() < faults.lostCalls)
+        return send(response, failed('ERR_DIRECT_INVOKE', 'the answer was lost'))
       response.statusCode = answer.status
       for (const [name, value] of answer.headers) if (!hopByHop.has(name)) response.setHeader(name, value)
       response.end(bytes)

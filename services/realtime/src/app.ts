@@ -24,6 +24,8 @@ import { dropSlowClients, every, outgoingLimits } from './sockets/slow-clients.t
 import type { ChatServer } from './sockets/types.ts'
 import { createWatches } from './sockets/watches.ts'
 
+export { connectRedis } from './cluster/redis.ts'
+
 export interface RealtimeDeps {
   readonly version: string
   readonly logger: Logger
