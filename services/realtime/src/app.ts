@@ -77,9 +77,7 @@ export function createRealtimeApp(deps: RealtimeDeps): RealtimeApp {
     async deadLetter(data, reason) {
       logger.error({ reason, lane: data.lane }, 'a command goes to the dead letters')
       const letter: SetAside = { reason, topic: messageSubmitted.topic, data }
-      await sidecar
-        .publishRaw(deadLetterTopic('messages'), letter)
-        .catch((error) => logger.error({ err: error }, 'a dead letter was not published'))
+      await sidecar.publishRaw(deadLetterTopic('messages'), letter)
     },
     // After what the sockets have brought in this turn of the event loop: their sends share events.
     soon: setImmediate,

@@ -42,19 +42,18 @@ export class SimulatedBroker {
       ])
   }
 
-  connect(process: Process): Pick<Sidecar, 'publish'> {
+  connect(process: Process): Pick<Sidecar, 'publish' | 'publishRaw'> {
     const delay = (): number => this.#random.between(0, this.#faults.maxDelayMs)
-    return {
-      publish: (event: EventContract, data: unknown) => {
-        // As on a wire: nobody changes it after it was sent.
-        const sent: unknown = JSON.parse(JSON.stringify(data))
-        return process.call(delay(), delay(), () => {
-          const fails = this.#random.chance(this.#faults.publishFails)
-          if (!fails || this.#random.chance(0.5)) this.#take(event.topic, sent)
-          if (fails) throw new ChatError('unavailable')
-        })
-      },
+    const publishRaw = (topic: string, data: unknown): Promise<void> => {
+      // As on a wire: nobody changes it after it was sent.
+      const sent: unknown = JSON.parse(JSON.stringify(data))
+      return process.call(delay(), delay(), () => {
+        const fails = this.#random.chance(this.#faults.publishFails)
+        if (!fails || this.#random.chance(0.5)) this.#take(topic, sent)
+        if (fails) throw new ChatError('unavailable')
+      })
     }
+    return { publishRaw, publish: (event: EventContract, data: unknown) => publishRaw(event.topic, data) }
   }
 
   #take(topic: string, data: unknown): void {

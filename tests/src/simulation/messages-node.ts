@@ -2,8 +2,10 @@ import {
   type Command,
   type ConversationId,
   conversationChanged,
+  deadLetterTopic,
   type Entry,
   messageSubmitted,
+  setAside,
   type UserId,
 } from '@parley/contracts'
 import { type DocumentStore, daprDocumentStore, type Logger, type Sidecar } from '@parley/kit'
@@ -54,6 +56,7 @@ export function startMessagesNode(deps: {
     stored: Awaited<ReturnType<ConversationLog['history']['entries']>>[number],
   ) => Entry
   headsEveryMs: number
+  onDeadLetter: (clientIds: string[]) => void
 }): MessagesNode {
   const { process, logger, plants } = deps
   const { clock } = process
@@ -88,6 +91,17 @@ export function startMessagesNode(deps: {
       if (event.conversations.some((conversation) => conversation.commands.some(isPoison)))
         throw new Error(poison)
       await commands.onSubmitted(event)
+    },
+  })
+
+  deps.broker.subscribe([deadLetterTopic('messages')], {
+    process,
+    async consume(_topic, data) {
+      const given = messageSubmitted.data.parse(setAside.parse(data).data)
+      deps.onDeadLetter(
+        given.conversations.flatMap(({ commands }) => commands.map(({ clientId }) => clientId)),
+      )
+      await commands.onGivenUp(given)
     },
   })
 

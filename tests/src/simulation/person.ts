@@ -114,10 +114,8 @@ export class Person {
       one.seq = outcome.stored.seq
       this.#backend.onStored(one)
     } else if ('rejected' in outcome) {
-      one.state = 'refused'
+      one.state = outcome.rejected.code === 'internal' ? 'internal' : 'refused'
       one.code = outcome.rejected.code
-    } else if (outcome.failed === 'internal') {
-      one.state = 'internal'
     } else {
       one.state = 'waiting'
     }

@@ -2,6 +2,7 @@ import {
   type Command,
   type ConversationId,
   conversationChanged,
+  deadLetterTopic,
   type Entry,
   messageRejected,
   messageStored,
@@ -44,7 +45,6 @@ export function startRealtimeNode(deps: {
   cluster: { delivery: Delivery; batcher: ReturnType<typeof createBatcher>; process: Process }[]
   adapterLoses: () => number
   batcherLimits?: Partial<BatcherLimits>
-  onDeadLetter: (clientIds: string[]) => void
 }): RealtimeNode {
   const { process, backend, cluster, random } = deps
   const { clock } = process
@@ -79,10 +79,8 @@ export function startRealtimeNode(deps: {
   const batcher = createBatcher({
     clock,
     publish: (event) => sidecar.publish(messageSubmitted, event),
-    deadLetter: async (event) =>
-      deps.onDeadLetter(
-        event.conversations.flatMap(({ commands }) => commands.map(({ clientId }) => clientId)),
-      ),
+    deadLetter: (data, reason) =>
+      sidecar.publishRaw(deadLetterTopic('messages'), { reason, topic: messageSubmitted.topic, data }),
     soon: (fn) => void clock.setTimeout(fn, 0),
     ...(deps.batcherLimits && { limits: deps.batcherLimits }),
   })

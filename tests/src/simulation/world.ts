@@ -193,8 +193,18 @@ export class World {
     const headsEveryMs = this.#options.headsEveryMs ?? random.pick([1_000, 5_000])
     const plants = this.#options.plants ?? {}
     const broker = this.#broker
+    const onDeadLetter = (clientIds: string[]): void => void this.deadLetters.push(...clientIds)
     this.messages.push(
-      startMessagesNode({ process, store, broker, logger: silent, plants, toEntry, headsEveryMs }),
+      startMessagesNode({
+        process,
+        store,
+        broker,
+        logger: silent,
+        plants,
+        toEntry,
+        headsEveryMs,
+        onDeadLetter,
+      }),
     )
   }
 
@@ -208,7 +218,6 @@ export class World {
         random: this.random,
         cluster: this.#cluster,
         adapterLoses: () => this.#faults.adapterLoses,
-        onDeadLetter: (clientIds) => this.deadLetters.push(...clientIds),
         ...(batcherLimits && { batcherLimits }),
       }),
     )

@@ -8,7 +8,7 @@ import type { BatcherLimits, BatchOutcome } from './outcome.ts'
 
 type Publish = (event: MessageSubmitted) => Promise<void>
 
-function start(options: { limits?: Partial<BatcherLimits>; publish?: Publish } = {}) {
+function start(options: { limits?: Partial<BatcherLimits>; publish?: Publish; deadLetter?: Publish } = {}) {
   const clock = fakeClock()
   const published: MessageSubmitted[] = []
   const dead: { event: MessageSubmitted; reason: string }[] = []
@@ -21,6 +21,7 @@ function start(options: { limits?: Partial<BatcherLimits>; publish?: Publish } =
     },
     deadLetter: async (event, reason) => {
       dead.push({ event, reason })
+      await options.deadLetter?.(event)
     },
     ...(options.limits && { limits: options.limits }),
   })
@@ -145,15 +146,10 @@ describe('batcher', () => {
     assert.deepEqual(ids().slice(4), ['b1'], 'then the next suspect')
   })
 
-  it('finds the poison item: internal, and alone in the dead letters; the others are stored', async () => {
-    const t = start()
-    t.submit('room', 'ann', 'bad')
-    t.submit('room', 'ann', 'a2')
-    t.submit('room', 'bob', 'b1')
-    await t.clock.settle()
-    // What holds the bad item has no outcome; the rest is stored.
+  /** A consumer that fails at whatever holds the item `bad`, while there is life elsewhere on the node. */
+  async function poisoned(t: ReturnType<typeof start>, ms: number): Promise<void> {
     let handled = 0
-    const consume = () => {
+    for (let i = 0; i < ms / 100; i++) {
       for (const event of t.published.slice(handled)) {
         handled += 1
         if (idsOf(event).includes('bad')) continue
@@ -161,19 +157,76 @@ describe('batcher', () => {
           for (const command of commands) t.store(conversationId, command.senderId, command.clientId)
         }
       }
-    }
-    for (let i = 0; i < 100 && t.batcher.pending() > 0; i++) {
-      consume()
-      // Life elsewhere on the node: without it, this might as well be an outage.
       if (i % 20 === 10) t.submit('elsewhere', 'dan', `d${i}`)
       await t.clock.advance(100)
     }
+  }
+  const internal = { code: 'internal', message: 'refused for good' }
+  const withoutLife = (answers: string[]) => answers.filter((line) => !line.startsWith('d'))
+
+  it('sets the poison item aside, alone; it is answered with what becomes of it there', async () => {
+    const t = start()
+    t.submit('room', 'ann', 'bad')
+    t.submit('room', 'ann', 'a2')
+    t.submit('room', 'bob', 'b1')
+    await t.clock.settle()
+    await poisoned(t, 12_000)
     assert.deepEqual(
-      t.answers.filter((line) => !line.startsWith('d')),
-      ['b1 stored', 'bad internal', 'a2 stored'],
+      t.dead.map(({ event }) => idsOf(event)),
+      ['bad'],
     )
-    assert.equal(t.dead.length, 1)
-    assert.equal(t.dead[0] && idsOf(t.dead[0].event), 'bad')
+    assert.deepEqual(withoutLife(t.answers), ['b1 stored'], 'ann waits behind it, bob does not')
+    const before = t.ids().filter((ids) => ids === 'bad').length
+    await poisoned(t, 6_000)
+    assert.equal(t.ids().filter((ids) => ids === 'bad').length, before, 'it is published no more')
+    t.batcher.rejected({
+      conversationId: conversation('room'),
+      senderId: user('ann'),
+      clientId: 'bad',
+      error: internal,
+    })
+    await poisoned(t, 1_000)
+    assert.deepEqual(withoutLife(t.answers), ['b1 stored', 'bad internal', 'a2 stored'])
+  })
+
+  it('sets it aside again where that failed, and answers unavailable where nothing is heard', async () => {
+    let broken = true
+    const t = start({
+      deadLetter: async () => {
+        if (broken) throw new Error('no broker')
+      },
+    })
+    t.submit('room', 'ann', 'bad')
+    await poisoned(t, 14_000)
+    assert.ok(t.dead.length > 1)
+    broken = false
+    await poisoned(t, 4_000)
+    const tries = t.dead.length
+    await poisoned(t, 13_000)
+    assert.equal(t.dead.length, tries)
+    assert.deepEqual(withoutLife(t.answers), ['bad unavailable'])
+  })
+
+  it('takes a queue in the broker for a queue: what nobody overtakes is no poison', async () => {
+    const t = start({ limits: { eventsInFlight: 100 } })
+    // Everything is handled in the order in which it was published, 9 s later.
+    const seen = new Set<string>()
+    const late = (event: MessageSubmitted) => {
+      for (const { conversationId, commands } of event.conversations)
+        for (const { senderId, clientId } of commands) {
+          if (seen.has(clientId)) continue
+          seen.add(clientId)
+          t.clock.setTimeout(() => t.store(conversationId, senderId, clientId), 9_000)
+        }
+    }
+    let handled = 0
+    for (let i = 0; i < 200; i++) {
+      if (i < 100) t.submit(`room${i}`, 'ann', `a${i}`)
+      for (const event of t.published.slice(handled)) late(event)
+      handled = t.published.length
+      await t.clock.advance(200)
+    }
+    assert.equal(t.dead.length, 0)
   })
 
   it('takes an outage for an outage: nothing is poison, all is unavailable after 30 s', async () => {
@@ -253,6 +306,16 @@ async function chaos(seed: number): Promise<void> {
         if (random.chance(copy === 0 ? 0.15 : 0.8)) continue
         t.clock.setTimeout(() => consume(event), random.below(random.chance(0.1) ? 6_000 : 50))
       }
+    },
+    deadLetter: async ({ conversations }) => {
+      for (const { conversationId, commands } of conversations)
+        for (const { senderId, clientId } of commands)
+          t.batcher.rejected({
+            conversationId,
+            senderId,
+            clientId,
+            error: { code: 'internal', message: 'set aside' },
+          })
     },
   })
   function consume(event: MessageSubmitted): void {

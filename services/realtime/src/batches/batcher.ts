@@ -7,6 +7,7 @@ import {
   type Item,
   judge,
   remove,
+  somethingToPublish,
 } from './conversation-queue.ts'
 import { createLanes } from './lanes.ts'
 import { type Batcher, type BatcherDeps, type BatchOutcome, batcherLimits } from './outcome.ts'
@@ -14,6 +15,8 @@ import { keyOf, type Pending, pendingItem } from './pending.ts'
 
 /** One published event: out until each of its conversations has landed, or its time is up. */
 interface Flight {
+  /** Its place among the flights of this node, from 1. */
+  readonly number: number
   readonly queues: Set<ConversationQueue>
   timer: { cancel(): void }
 }
@@ -25,7 +28,6 @@ const firstRetryMs = 100
  *
  * An item is *queued* → *in flight* (its event is published, the outcome awaited) → *answered*, once:
  *   stored, rejected       the outcome came, from whichever publication
- *   failed 'internal'      it struck out alone (below); it goes to the dead letter topic by itself
  *   failed 'unavailable'   no outcome for 30 s: it may have been stored. The same sender's later items in that
  *                          conversation are answered alike, or they would overtake it when it is sent again
  *   failed 'overloaded'    it was never accepted
@@ -34,9 +36,12 @@ const firstRetryMs = 100
  * reorders. One event carries the flights of many conversations of one lane, and a bounded number of events is out:
  * load makes batches larger instead of queues longer. When idle, an item is published at once.
  *
- * No outcome in 2 s → the same items again; again none → one by one. An outage is not poison: an attempt alone is a
- * strike only if other items had an outcome since it began. Two strikes are out; without a sign of life an item is
- * tried on until it is 30 s old. A publish that throws is an attempt without an outcome, repeated sooner.
+ * No outcome in 2 s → the same items again; again none → one by one. Neither an outage nor a queue in the broker is
+ * poison: an attempt alone is a strike only if it was overtaken, by an item that was published for the first time after
+ * it and had its outcome before it. Two strikes, and the item is *set aside*: it goes to the dead letter topic alone and
+ * is published no more. The answer is still what `messages` says: `internal` once it has refused the item for good, so
+ * that no copy that is under way is stored after the sender was told no. Where nobody overtakes, an item is tried on
+ * until it is 30 s old. A publish that throws is an attempt without an outcome, repeated sooner.
  */
 export function createBatcher(deps: BatcherDeps): Batcher {
   const { clock, publish, deadLetter, soon = queueMicrotask } = deps
@@ -48,7 +53,9 @@ export function createBatcher(deps: BatcherDeps): Batcher {
   const flights = new Map<ConversationQueue, Flight>()
   const out = new Set<Flight>()
   const unavailable: BatchOutcome = { failed: 'unavailable', retryAfterMs: limits.retryAfterMs }
-  let outcomes = 0
+  let flightCount = 0
+  /** The latest flight with which an item went out for the first time that has its outcome. */
+  let latestOutcome = 0
   let publishFailures = 0
   let pumpIsDue = false
   let closed = false
@@ -74,12 +81,12 @@ export function createBatcher(deps: BatcherDeps): Batcher {
 
   function makeReady(queue: ConversationQueue): void {
     if (queue.flying.length > 0) return
-    if (queue.items.length > 0) {
+    if (queue.items.length === 0) queues.delete(queue.id)
+    if (somethingToPublish(queue)) {
       lanes.add(queue)
       pumpSoon()
     } else {
       lanes.delete(queue)
-      queues.delete(queue.id)
     }
   }
 
@@ -100,13 +107,17 @@ export function createBatcher(deps: BatcherDeps): Batcher {
 
   function fly(event: MessageSubmitted, aboard: readonly ConversationQueue[]): void {
     const flight: Flight = {
+      number: ++flightCount,
       queues: new Set(aboard),
       timer: clock.setTimeout(() => timeIsUp(flight), limits.outcomeMs),
     }
     out.add(flight)
     for (const queue of aboard) {
       flights.set(queue, flight)
-      if (queue.mode === 'alone') for (const item of queue.flying) beginAlone(item, outcomes)
+      for (const item of queue.flying) {
+        item.firstFlight ??= flight.number
+        if (queue.mode === 'alone') beginAlone(item, flight.number, latestOutcome)
+      }
     }
     publish(event).then(
       () => {
@@ -135,14 +146,19 @@ export function createBatcher(deps: BatcherDeps): Batcher {
   }
 
   function strikeOut(item: Item): void {
-    judge(item, outcomes)
+    judge(item, latestOutcome)
     const struck = item.strikes >= limits.strikes ? pending.get(item.key) : undefined
     if (!struck) return
-    const { id, lane } = struck.queue
-    answer(struck, { failed: 'internal' })
-    const event = { lane, conversations: [{ conversationId: id, commands: [item.command] }] }
-    // The sender has their answer; the port reports what it could not publish.
-    deadLetter(event, `no outcome after ${item.attempts} attempts alone`).catch(() => {})
+    const { queue } = struck
+    const event = {
+      lane: queue.lane,
+      conversations: [{ conversationId: queue.id, commands: [item.command] }],
+    }
+    item.isSetAside = true
+    deadLetter(event, `no outcome after ${item.attempts} attempts alone`).catch(() => {
+      item.isSetAside = false
+      if (pending.get(item.key) === item) makeReady(queue)
+    })
   }
 
   function answer(item: Pending, outcome: BatchOutcome): void {
@@ -188,7 +204,7 @@ export function createBatcher(deps: BatcherDeps): Batcher {
   function settle(key: string, outcome: BatchOutcome): void {
     const item = pending.get(key)
     if (!item) return
-    outcomes += 1
+    latestOutcome = Math.max(latestOutcome, item.firstFlight ?? 0)
     answer(item, outcome)
   }
 

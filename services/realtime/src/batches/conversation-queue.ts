@@ -14,12 +14,16 @@ export interface Item {
   readonly senderId: string
   readonly command: Command
   readonly bytes: number
+  /** The node's flight with which it went out for the first time. */
+  firstFlight: number | undefined
   /** How often it was published alone. */
   attempts: number
-  /** The node's count of outcomes when it last went alone; -1 once that attempt was judged. */
-  outcomesBefore: number
-  /** How often it had no outcome alone although others had theirs meanwhile. */
+  /** The flight of its last attempt alone, until that was judged. */
+  aloneFlight: number | undefined
+  /** How often it was overtaken while it was out alone. */
   strikes: number
+  /** It struck out: it is published no more, and its sender's later items wait until it has its answer. */
+  isSetAside: boolean
 }
 
 export interface BatchLimits {
@@ -77,7 +81,7 @@ function choose(queue: ConversationQueue, limits: BatchLimits, bytes: number): r
 }
 
 function unsuspected(queue: ConversationQueue, limits: BatchLimits, bytes: number): Item[] {
-  const held = new Set([...queue.suspects].map((item) => item.senderId))
+  const held = sendersHeld(queue)
   const batch: Item[] = []
   let left = bytes
   for (const item of queue.items) {
@@ -89,6 +93,17 @@ function unsuspected(queue: ConversationQueue, limits: BatchLimits, bytes: numbe
   return batch
 }
 
+export const somethingToPublish = (queue: ConversationQueue): boolean =>
+  queue.repeat.length > 0 || nextSuspect(queue) !== undefined || hasUnsuspected(queue)
+
+function hasUnsuspected(queue: ConversationQueue): boolean {
+  const held = sendersHeld(queue)
+  return queue.items.some((item) => !held.has(item.senderId))
+}
+
+const sendersHeld = ({ suspects }: ConversationQueue): Set<string> =>
+  new Set([...suspects].map((item) => item.senderId))
+
 /** Of each sender's first suspect, the one that went alone least often. */
 function nextSuspect(queue: ConversationQueue): Item | undefined {
   const senders = new Set<string>()
@@ -96,23 +111,24 @@ function nextSuspect(queue: ConversationQueue): Item | undefined {
   for (const item of queue.suspects) {
     if (senders.has(item.senderId)) continue
     senders.add(item.senderId)
+    if (item.isSetAside) continue
     if (!next || item.attempts < next.attempts) next = item
   }
   return next
 }
 
-/** A suspect is published alone. `outcomes`: how many the node has seen so far, of all items. */
-export function beginAlone(item: Item, outcomes: number): void {
-  judge(item, outcomes)
+/** A suspect is published alone, with this flight. */
+export function beginAlone(item: Item, flight: number, latestOutcome: number): void {
+  judge(item, latestOutcome)
   item.attempts += 1
-  item.outcomesBefore = outcomes
+  item.aloneFlight = flight
 }
 
-/** Once per attempt, as late as possible: the sign of life may come after its time was up. */
-export function judge(item: Item, outcomes: number): void {
-  if (item.outcomesBefore < 0 || outcomes === item.outcomesBefore) return
+/** Once per attempt, as late as possible: whoever overtook it may have had the outcome after its time was up. */
+export function judge(item: Item, latestOutcome: number): void {
+  if (item.aloneFlight === undefined || latestOutcome <= item.aloneFlight) return
   item.strikes += 1
-  item.outcomesBefore = -1
+  item.aloneFlight = undefined
 }
 
 /** The flight had no outcome in time. */

@@ -4,7 +4,7 @@ import type { Clock } from '@parley/kit'
 export type BatchOutcome =
   | { readonly stored: Entry }
   | { readonly rejected: RejectedItem['error'] }
-  | { readonly failed: 'unavailable' | 'internal' | 'overloaded'; readonly retryAfterMs?: number }
+  | { readonly failed: 'unavailable' | 'overloaded'; readonly retryAfterMs?: number }
 
 export type RejectedItem = MessageRejected['items'][number]
 
@@ -27,6 +27,7 @@ export type BatcherLimits = typeof batcherLimits
 export interface BatcherDeps {
   readonly clock: Clock
   readonly publish: (event: MessageSubmitted) => Promise<void>
+  /** Sets an event aside, for whoever gives its commands an outcome. Rejects where it is not certain that it did. */
   readonly deadLetter: (event: MessageSubmitted, reason: string) => Promise<void>
   readonly limits?: Partial<BatcherLimits>
   /** Runs a function after what has arrived already, so that one turn's sends share events. */

@@ -35,8 +35,10 @@ export function pendingItem(
     submittedAt,
     outcome,
     resolve,
+    firstFlight: undefined,
     attempts: 0,
-    outcomesBefore: -1,
+    aloneFlight: undefined,
     strikes: 0,
+    isSetAside: false,
   }
 }
