@@ -83,10 +83,10 @@ export function createRealtimeApp(deps: RealtimeDeps): RealtimeApp {
     soon: setImmediate,
     ...(deps.batches && { limits: deps.batches }),
   })
-  const rooms = createRooms({ io, backend, clock, logger })
+  const watches = createWatches({ io, backend, clock })
+  const rooms = createRooms({ io, backend, clock, logger, parted: watches.parted })
   const sends = createSends({ clock, batcher, rateLimits, draining: isDraining })
   const sessions = createSessions(io)
-  const watches = createWatches({ io, backend })
   const reporter = createReporter({ clock, sidecar, node, logger })
   const receipts = createReceipts({
     clock,

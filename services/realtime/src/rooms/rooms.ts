@@ -21,7 +21,14 @@ const rememberedUsers = 5_000
 const firstRetryMs = 200
 const lastRetryMs = 5_000
 
-export function createRooms(deps: { io: ChatServer; backend: Backend; clock: Clock; logger: Logger }): Rooms {
+export function createRooms(deps: {
+  io: ChatServer
+  backend: Backend
+  clock: Clock
+  logger: Logger
+  /** Somebody is a member no longer. */
+  parted: (userId: UserId) => void
+}): Rooms {
   const { io, backend, clock, logger } = deps
   const { adapter } = io.of('/')
   const changes = recentChanges(rememberedUsers)
@@ -57,6 +64,7 @@ export function createRooms(deps: { io: ChatServer; backend: Backend; clock: Clo
         void socket.leave(conversationRoom(id))
         socket.emit('conversation:removed', { conversationId: id })
       }
+      deps.parted(userId)
     },
   })
 

@@ -3,7 +3,7 @@ import { afterEach, describe, it } from 'node:test'
 import { type Presence, presenceChanged, sessionRevoked } from '@parley/contracts'
 import { user } from '../testing/builders.ts'
 import type { Client } from '../testing/client.ts'
-import { published, type Realtime, startRealtime } from '../testing/harness.ts'
+import { eventually, published, type Realtime, startRealtime } from '../testing/harness.ts'
 
 let chat: Realtime
 afterEach(() => chat.close())
@@ -81,6 +81,21 @@ describe('people', () => {
     assert.deepEqual(await ann.next('presence', 2), online('cid'))
   })
 
+  it('tells nothing twice, and nothing that was overtaken', async () => {
+    chat = await startRealtime()
+    const at = (rev: number, status: Presence['status']) => ({ ...online('bob', status), rev })
+    chat.world.visible = [at(3, 'online')]
+    const ann = await chat.ready('ann')
+    await ann.ask('presence:watch', { userIds: ['bob'] })
+    for (const item of [at(3, 'online'), at(5, 'offline'), at(4, 'away'), at(5, 'offline'), at(6, 'online')])
+      await chat.event(presenceChanged, { items: [item] })
+    await ann.next('presence', 2)
+    await ann.ask('presence:watch', { userIds: ['bob'] })
+    await chat.event(presenceChanged, { items: [at(4, 'dnd')] })
+    await ann.next('presence', 3)
+    assert.deepEqual(ann.all('presence'), [at(5, 'offline'), at(6, 'online'), at(4, 'dnd')])
+  })
+
   it('tells what changes while a watch is being set', async () => {
     chat = await startRealtime({
       answers: {
@@ -93,6 +108,35 @@ describe('people', () => {
     const ann = await chat.ready('ann')
     await ann.ask('presence:watch', { userIds: ['bob', 'eve'] })
     assert.deepEqual(await ann.next('presence'), online('bob', 'dnd'))
+  })
+
+  it('looks again whom a socket may watch when a membership ends', async () => {
+    const looks: string[] = []
+    chat = await startRealtime({
+      answers: {
+        internalWatch({ userId, userIds }: { userId: string; userIds: string[] }) {
+          looks.push(userId)
+          return { items: chat.world.visible.filter((one) => userIds.includes(one.userId)) }
+        },
+      },
+    })
+    const room = chat.room('room', 'ann', 'bob', 'cid')
+    chat.world.visible = [online('ann'), online('bob'), online('cid')]
+    const [ann, bob] = await Promise.all([chat.ready('ann'), chat.ready('bob')])
+    await ann.ask('presence:watch', { userIds: ['bob', 'cid'] })
+    await bob.ask('presence:watch', { userIds: ['ann', 'cid'] })
+    // Bob is seen by nobody any more, and sees cid alone, with whom he shares another conversation.
+    chat.world.visible = [online('cid')]
+    chat.world.failing.add('internalWatch')
+    await chat.tell(room, chat.append(room, chat.member('room', 'bob', 'removed')))
+    await bob.next('conversation:removed')
+    chat.world.failing.delete('internalWatch')
+    await eventually('both were looked at', () => looks.length === 4)
+    assert.deepEqual(looks.slice(2).sort(), ['ann', 'bob'])
+    await ann.ask('sync', { cursors: {} })
+    await chat.event(presenceChanged, { items: [online('ann'), online('bob'), online('cid')] })
+    await Promise.all([ann.next('presence'), bob.next('presence')])
+    assert.deepEqual([ann.all('presence'), bob.all('presence')], [[online('cid')], [online('cid')]])
   })
 
   it('ends the sockets of a revoked session, and no others', async () => {
