@@ -23,7 +23,7 @@ type Answered = {
 }[ClientEventName]
 type Accepted<E extends Answered> = Extract<AckOf<E>, { ok: true }>
 
-interface Heard {
+export interface Heard {
   readonly name: string
   readonly payload: unknown
 }
@@ -37,6 +37,8 @@ export interface Device {
     fits?: (payload: ServerPayload<E>) => boolean,
     ms?: number,
   ): Promise<ServerPayload<E>>
+  /** All that came, in its order. */
+  heard(): readonly Heard[]
   /** All events of this name, in the order in which they came. */
   all<E extends ServerEventName>(name: E): ServerPayload<E>[]
   entries(id: ConversationId): Entry[]
@@ -120,6 +122,7 @@ export function openDevice(
     socket,
     until: (name, fits = () => true, ms) =>
       first(name, find(name, fits) as () => { found: never } | undefined, ms),
+    heard: () => [...heard],
     all: (name) => heard.filter((one) => one.name === name).map(({ payload }) => payload as never),
     entries: (id) => device.all('entry').filter((entry) => entry.conversationId === id),
     async message(text) {
