@@ -12,7 +12,8 @@ import {
 } from './document-store.ts'
 import { ChatError } from './errors.ts'
 import { newId } from './ids.ts'
-import type { Sidecar, StateDocument, StateItem } from './sidecar.ts'
+import type { Sidecar } from './sidecar/sidecar.ts'
+import type { StateDocument, StateItem } from './sidecar/state.ts'
 
 /** What lies in the store, as one string: `n` the writer's nonce, `x` expiresAt, `v` the value. */
 const envelope = z.object({ n: z.string(), x: z.number().optional(), v: z.unknown() })

@@ -4,7 +4,7 @@ import jwt from 'jsonwebtoken'
 import { z } from 'zod'
 import { type Clock, systemClock } from './clock.ts'
 import { ChatError } from './errors.ts'
-import type { Caller } from './http.ts'
+import type { Caller } from './http/access.ts'
 
 export type Jwks = z.infer<typeof jwks>
 

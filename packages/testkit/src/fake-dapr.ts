@@ -161,7 +161,7 @@ export function fakeDapr(options: FakeDaprOptions = {}): FakeDapr {
       case 'healthz':
         return { status: 204 }
       case 'metadata':
-        return { status: 200, json: { id: app, components: [] } }
+        return { status: 200, json: { id: app, components: [{ name: componentNames.pubsub }] } }
       case 'secrets': {
         const secret = options.secrets?.[last]
         return secret === undefined

@@ -1,6 +1,5 @@
-import { ChatError, type Clock, type DocumentStore, newId } from '@parley/kit'
+import { ChatError, type Clock, createUpdater, type DocumentStore, newId } from '@parley/kit'
 import * as documents from './documents.ts'
-import { createUpdater } from './updater.ts'
 
 export type Outbox = ReturnType<typeof createOutbox>
 

@@ -1,11 +1,10 @@
 import { createECDH } from 'node:crypto'
 import type { UserId, webPushSubscription } from '@parley/contracts'
-import { ChatError, type Clock, type DocumentStore } from '@parley/kit'
+import { ChatError, type Clock, createUpdater, type DocumentStore } from '@parley/kit'
 import type { z } from 'zod'
 import * as documents from './documents.ts'
 import { type EndpointRules, refuseEndpoint } from './domain/endpoint.ts'
 import type { Preferences } from './domain/recipients.ts'
-import { createUpdater } from './updater.ts'
 
 export type Subscriptions = ReturnType<typeof createSubscriptions>
 

@@ -1,7 +1,8 @@
-import { presenceChanged } from '@parley/contracts'
+import { componentNames, presenceChanged } from '@parley/contracts'
 import {
   type Caller,
   type Clock,
+  checkStore,
   createHttpApp,
   type DocumentStore,
   type Logger,
@@ -51,7 +52,10 @@ export function createPresenceApp(deps: PresenceDeps): PresenceApp {
       version: deps.version,
       logger,
       verifyToken: deps.verifyToken,
-      readiness: async () => ({ sidecar: await sidecar.check() }),
+      readiness: async () => ({
+        sidecar: await sidecar.check(),
+        [componentNames.stores.presence]: await checkStore(store),
+      }),
       ...(deps.appApiToken === undefined ? {} : { appApiToken: deps.appApiToken }),
       ...(deps.draining === undefined ? {} : { draining: deps.draining }),
     },

@@ -1,6 +1,5 @@
-import { ChatError, type Clock, type DocumentStore } from '@parley/kit'
+import { ChatError, type Clock, createUpdater, type DocumentStore } from '@parley/kit'
 import { dueCount, dues, spread } from './documents.ts'
-import { createUpdater } from './updater.ts'
 
 export type DueList = ReturnType<typeof createDueList>
 

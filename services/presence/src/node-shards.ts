@@ -1,6 +1,5 @@
-import type { Clock, DocumentStore } from '@parley/kit'
+import { type Clock, createUpdater, type DocumentStore } from '@parley/kit'
 import * as documents from './documents.ts'
-import { createUpdater } from './updater.ts'
 
 export type NodeShards = ReturnType<typeof createNodeShards>
 

@@ -1,4 +1,4 @@
-import type { Clock, DocumentStore } from '@parley/kit'
+import { type Clock, createUpdater, type DocumentStore } from '@parley/kit'
 import * as documents from './documents.ts'
 import {
   isForgotten,
@@ -10,7 +10,6 @@ import {
   renew,
 } from './domain/lease.ts'
 import { timing } from './domain/timing.ts'
-import { createUpdater } from './updater.ts'
 
 export type NodeTable = ReturnType<typeof createNodeTable>
 

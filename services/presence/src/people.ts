@@ -1,5 +1,5 @@
 import type { Presence, UserId } from '@parley/contracts'
-import type { Clock, DocumentStore } from '@parley/kit'
+import { type Clock, createUpdater, type DocumentStore } from '@parley/kit'
 import * as documents from './documents.ts'
 import { apply, nobody, type OwnStatus, type Person, type PersonEvent } from './domain/person.ts'
 import { isConnected, settle, settleAgainAt, view } from './domain/settle.ts'
@@ -7,7 +7,6 @@ import { timing } from './domain/timing.ts'
 import type { DueList } from './due-list.ts'
 import type { Device, NodeShards } from './node-shards.ts'
 import type { NodeTable } from './node-table.ts'
-import { createUpdater } from './updater.ts'
 
 export type People = ReturnType<typeof createPeople>
 

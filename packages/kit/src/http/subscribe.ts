@@ -1,8 +1,12 @@
 import type { EventContract } from '@parley/contracts'
-import type { Request, Response } from 'express'
+import type { NextFunction, Request, RequestHandler, Response } from 'express'
 import { z } from 'zod'
-import { type HttpApp, internalBody } from './http.ts'
-import type { Logger } from './logger.ts'
+import { ChatError } from '../errors.ts'
+import type { Logger } from '../logger.ts'
+import { callerHeader } from './access.ts'
+import type { HttpApp } from './app.ts'
+import { internalBody } from './body.ts'
+import { toChatError } from './errors.ts'
 
 /** The event is refused for good: it goes to the dead letter topic, and trying again would not help. */
 export interface Reject {
@@ -51,18 +55,47 @@ export function subscribe<S extends z.ZodType>(
     return fn(parsed.data, { id: envelope.data.id, logger, event: envelope.data })
   }
 
-  http.express.post(eventPath(topic), internalBody, async (request: Request, response: Response) => {
-    try {
-      const outcome = await decide(request.body)
-      if (outcome === 'done') return answer(response, 200, 'SUCCESS')
-      logger.warn({ topic, id: request.body?.id, reason: outcome.reject }, 'an event was refused')
-      answer(response, 200, 'DROP')
-    } catch (error) {
-      logger.warn({ topic, id: request.body?.id, err: error }, 'an event failed and comes again')
-      answer(response, 500, 'RETRY')
-    }
-  })
+  const refuse = (id: unknown, reason: string, response: Response): void => {
+    logger.warn({ topic, id, reason }, 'an event was refused')
+    answer(response, 200, 'DROP')
+  }
+
+  http.express.post(
+    eventPath(topic),
+    onlyFromBroker,
+    internalBody,
+    async (request: Request, response: Response) => {
+      try {
+        const outcome = await decide(request.body)
+        if (outcome === 'done') answer(response, 200, 'SUCCESS')
+        else refuse(request.body?.id, outcome.reject, response)
+      } catch (error) {
+        logger.warn({ topic, id: request.body?.id, err: error }, 'an event failed and comes again')
+        answer(response, 500, 'RETRY')
+      }
+    },
+    // A body that cannot be read will not be another one the next time.
+    (error: unknown, _request: Request, response: Response, next: NextFunction) => {
+      const { code, status } = toChatError(error)
+      if (status === 400 || status === 413) refuse(undefined, code, response)
+      else next(error)
+    },
+  )
 }
+
+/** Whoever may call us through their sidecar may still not pass for the broker. */
+const onlyFromBroker: RequestHandler = (request, _response, next) => {
+  if (request.headers[callerHeader] !== undefined) throw new ChatError('forbidden')
+  next()
+}
+
+/** A topic that this version does not know, while another one is being rolled out, say: 404 would drop its events. */
+export const answerUnknownTopic =
+  (logger: Logger): RequestHandler =>
+  (request, response) => {
+    logger.error({ path: request.originalUrl }, 'nobody here handles this topic')
+    answer(response, 500, 'RETRY')
+  }
 
 /** Data that was published without a JSON content type comes as a string. */
 function unwrap(data: unknown): unknown {

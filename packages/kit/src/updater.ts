@@ -1,4 +1,6 @@
-import { ChatError, type Clock, type DocumentStore, type Family } from '@parley/kit'
+import type { Clock } from './clock.ts'
+import type { DocumentStore, Family } from './document-store.ts'
+import { ChatError } from './errors.ts'
 
 /** Answers the document as it should be; the same reference (or undefined) leaves it as it is. */
 export type Change<T> = (value: T | undefined) => T | undefined
@@ -15,7 +17,7 @@ const firstPauseMs = 10
 
 /**
  * Read, change, replace by etag, from the start again where another was faster. What is asked for one key while a
- * write of it is under way becomes one next write: a thousand pushes that end at once do not fight over a document.
+ * write of it is under way becomes one next write: a thousand people who connect at once do not fight over a document.
  * A change may be applied more than once, also on top of itself after an unknown outcome, so it must be idempotent.
  */
 export function createUpdater<T>(

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type DocumentStore, defineFamily, memoryDocumentStore } from '@parley/kit'
 import { z } from 'zod'
-import { testClock } from './testing/clock.ts'
+import type { Clock } from './clock.ts'
+import { type DocumentStore, defineFamily } from './document-store.ts'
+import { memoryDocumentStore } from './memory-document-store.ts'
 import { createUpdater } from './updater.ts'
 
 const family = defineFamily({
@@ -11,7 +12,14 @@ const family = defineFamily({
   schema: z.object({ items: z.array(z.string()) }),
 })
 type Set = { items: string[] }
-const clock = testClock()
+/** Pauses between tries pass at once: nothing is timed by them. */
+const clock: Clock = {
+  now: () => 0,
+  setTimeout(fn) {
+    const timer = setImmediate(fn)
+    return { cancel: () => clearImmediate(timer) }
+  },
+}
 const add =
   (item: string) =>
   (set: Set | undefined): Set | undefined =>

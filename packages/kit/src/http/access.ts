@@ -1,0 +1,45 @@
+/** Who calls, and who may: the sidecar, another app, a person. */
+import { timingSafeEqual } from 'node:crypto'
+import { type AppId, appIds, type SessionId, type UserId } from '@parley/contracts'
+import type { Request, RequestHandler } from 'express'
+import { ChatError } from '../errors.ts'
+
+/** Who a verified access token speaks for. */
+export interface Caller {
+  readonly userId: UserId
+  readonly sessionId: SessionId
+}
+
+/** daprd sets it when it calls another app's sidecar; not in a call through our own, and not for events. */
+export const callerHeader = 'dapr-caller-app-id'
+
+/** Lets nobody in but the sidecar. The comparison takes the same time wherever the tokens differ. */
+export function requireSidecar(token: string): RequestHandler {
+  const expected = Buffer.from(token)
+  return (request, _response, next) => {
+    const header = request.headers['dapr-api-token']
+    const given = Buffer.from(typeof header === 'string' ? header : '')
+    if (given.length !== expected.length || !timingSafeEqual(given, expected))
+      throw new ChatError('forbidden')
+    next()
+  }
+}
+
+/** The app whose sidecar called. No header means ourselves. */
+export function callingApp(request: Request, access: readonly AppId[], self: AppId): AppId {
+  const header = request.headers[callerHeader] ?? self
+  const caller = appIds.find((app) => app === header)
+  if (caller === undefined || !access.includes(caller)) throw new ChatError('forbidden')
+  return caller
+}
+
+export async function verifyCaller(
+  request: Request,
+  verifyToken: (token: string) => Promise<Caller>,
+): Promise<Caller> {
+  const header = request.headers.authorization
+  if (header === undefined || header === '') throw new ChatError('token_missing')
+  const token = /^Bearer +(\S+)$/i.exec(header)?.[1]
+  if (token === undefined) throw new ChatError('token_invalid')
+  return verifyToken(token)
+}

@@ -1,0 +1,55 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { type AppId, componentNames } from '@parley/contracts'
+import { z } from 'zod'
+import type { Logger } from '../logger.ts'
+import { type Line, parseJson } from './daprd.ts'
+
+const metadata = z.object({ components: z.array(z.object({ name: z.string() })) })
+
+export function createHealth(options: {
+  line: Line
+  app: AppId
+  port: number
+  logger: Logger
+  timeoutMs: number
+}) {
+  const { line, app, port, logger, timeoutMs } = options
+  const get = (path: string, signal?: AbortSignal) => line.call({ method: 'GET', path, timeoutMs, signal })
+  let hasPubsub = false
+
+  /** daprd is healthy, too, without a component that no YAML of the profile names. */
+  async function seesPubsub(): Promise<boolean> {
+    const { text } = await line.callOrThrow({ method: 'GET', path: '/v1.0/metadata', timeoutMs })
+    return metadata.parse(parseJson(text)).components.some(({ name }) => name === componentNames.pubsub)
+  }
+
+  return {
+    /** Resolves when the sidecar has loaded its components; rejects when the signal aborts. */
+    async waitUntilReady({ signal }: { readonly signal: AbortSignal }): Promise<void> {
+      for (let waited = 0; ; waited++) {
+        signal.throwIfAborted()
+        // `outbound`: the components are loaded. The plain one would also wait for this app.
+        const answer = await get('/v1.0/healthz/outbound', signal).catch(() => undefined)
+        if (answer && answer.status < 300) return
+        if (waited === 50) logger.warn({ port }, 'still waiting for the Dapr sidecar')
+        await delay(100, undefined, { signal })
+      }
+    },
+
+    /** `ok`, or what is wrong. For readiness: the sidecar, with the components that it was given loaded. */
+    async check(): Promise<string> {
+      try {
+        const { status } = await get('/v1.0/healthz')
+        if (status >= 300) return `the sidecar of ${app} answers ${status}`
+      } catch {
+        return `the sidecar of ${app} does not answer on port ${port}`
+      }
+      try {
+        hasPubsub ||= await seesPubsub()
+        return hasPubsub ? 'ok' : `the sidecar of ${app} has no component "${componentNames.pubsub}"`
+      } catch {
+        return `the sidecar of ${app} does not tell its components: is DAPR_API_TOKEN the same for both?`
+      }
+    },
+  }
+}
