@@ -1,7 +1,8 @@
-import { conversationChanged, limits } from '@parley/contracts'
+import { componentNames, conversationChanged, limits } from '@parley/contracts'
 import {
   type Caller,
   type Clock,
+  checkStore,
   createHttpApp,
   type DocumentStore,
   type Logger,
@@ -71,7 +72,10 @@ export function createMessagesApp(deps: MessagesDeps): MessagesApp {
       logger,
       ...(deps.appApiToken === undefined ? {} : { appApiToken: deps.appApiToken }),
       verifyToken: deps.verifyToken,
-      readiness: async () => ({ sidecar: await sidecar.check() }),
+      readiness: async () => ({
+        sidecar: await sidecar.check(),
+        [componentNames.stores.messages]: await checkStore(store),
+      }),
       draining: () => draining,
     },
     (app) => {

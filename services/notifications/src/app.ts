@@ -1,6 +1,8 @@
+import { componentNames } from '@parley/contracts'
 import {
   type Caller,
   type Clock,
+  checkStore,
   createHttpApp,
   type DocumentStore,
   type Logger,
@@ -65,7 +67,10 @@ export function createNotificationsApp(deps: NotificationsDeps): NotificationsAp
       version: deps.version,
       logger,
       verifyToken: deps.verifyToken,
-      readiness: async () => ({ sidecar: await sidecar.check() }),
+      readiness: async () => ({
+        sidecar: await sidecar.check(),
+        [componentNames.stores.notifications]: await checkStore(store),
+      }),
       ...(deps.appApiToken === undefined ? {} : { appApiToken: deps.appApiToken }),
       ...(deps.draining === undefined ? {} : { draining: deps.draining }),
     },
