@@ -12,7 +12,7 @@ export interface Problem {
 }
 
 export interface ChatErrorOptions {
-  /** For the person who reads it. Never for a 5xx from inside: the catalogue's title stands there. */
+  /** For the person who reads it. With a 5xx it goes to the log alone: see `toProblem`. */
   readonly detail?: string
   readonly retryAfterMs?: number
   readonly cause?: unknown
@@ -44,22 +44,26 @@ export class ChatError extends Error {
     if (options.extra !== undefined) this.extra = options.extra
   }
 
+  /** Of a 5xx only what the catalogue says: what went wrong inside is nobody's business outside. */
   toProblem(): Problem {
+    const isTheirs = this.status < 500
     return {
-      ...this.extra,
+      ...(isTheirs ? this.extra : {}),
       type: `urn:parley:error:${this.code}`,
       title: errorCatalogue[this.code].title,
       status: this.status,
       code: this.code,
-      ...(this.detail === undefined ? {} : { detail: this.detail }),
+      ...(isTheirs && this.detail !== undefined ? { detail: this.detail } : {}),
       ...(this.retryAfterMs === undefined ? {} : { retryAfterMs: this.retryAfterMs }),
     }
   }
 
+  /** The same for a socket's acknowledgement. */
   toAckError(): AckError {
+    const detail = this.status < 500 ? this.detail : undefined
     return {
       code: this.code,
-      message: this.detail ?? errorCatalogue[this.code].title,
+      message: detail ?? errorCatalogue[this.code].title,
       ...(this.retryAfterMs === undefined ? {} : { retryAfterMs: this.retryAfterMs }),
     }
   }
