@@ -108,9 +108,13 @@ function listen(server: Server, port: number, bind: string): Promise<void> {
   })
 }
 
+/** Node closes the connections that are idle now, but keeps those alive that only carry their last answer now. */
 function closeServer(server: Server): Promise<void> {
   return new Promise((resolve) => {
-    server.close(() => resolve())
-    server.closeIdleConnections()
+    const sweep = setInterval(() => server.closeIdleConnections(), 50)
+    server.close(() => {
+      clearInterval(sweep)
+      resolve()
+    })
   })
 }
