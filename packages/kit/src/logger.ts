@@ -12,6 +12,7 @@ const secretNames = [
   'refreshToken',
   'password',
   'secret',
+  'privateKey',
   'text',
   '["dapr-api-token"]',
 ]
