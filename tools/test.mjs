@@ -68,12 +68,14 @@ async function check() {
 
 /** @returns {string[]} paths from the root */
 function collect() {
-  const compiled = [...below('packages'), ...below('services'), ...below('tests')]
-    .filter((path) => /\/dist\/.*\.test\.js$/.test(path))
-    // What a deleted source left behind in dist is no test.
+  const compiled = ['packages', 'services', 'tests', 'web']
+    .flatMap(below)
+    // In web, dist is what Vite makes; TypeScript compiles to build.
+    .filter((path) => /\/(dist|build)\/.*\.test\.js$/.test(path))
+    // What a deleted source left behind is no test.
     .filter((path) =>
       ['.ts', '.tsx'].some((end) =>
-        existsSync(join(root, path.replace('/dist/', '/src/').replace(/\.js$/, end))),
+        existsSync(join(root, path.replace(/\/(dist|build)\//, '/src/').replace(/\.js$/, end))),
       ),
     )
   const tools = below('tools').filter((path) => /^tools\/test\/.*\.test\.mjs$/.test(path))
