@@ -1,0 +1,10 @@
+import type { ConnectionState } from '@parley/client'
+
+/** After this many tries in vain it is no hiccup any more. */
+const patience = 3
+
+export function connectionWords(connection: ConnectionState, networkThere: boolean): string {
+  if (!networkThere) return 'You are offline. What you write is sent later.'
+  const tries = 'attempt' in connection ? connection.attempt : 0
+  return tries <= patience ? 'Connecting…' : 'No connection. What you write is sent later.'
+}
