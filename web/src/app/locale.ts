@@ -1,0 +1,3 @@
+import { chooseLocale } from '../model/time.ts'
+
+export const locale = chooseLocale(navigator.language)

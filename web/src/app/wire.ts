@@ -1,0 +1,24 @@
+import type { Chat } from '@parley/client'
+import type { Happening, State } from '../model/state.ts'
+import type { Store } from './store.ts'
+
+export type AppStore = Store<State, Happening>
+
+/** Everything that the client tells becomes a happening of the same name. */
+export function wire(chat: Chat, { dispatch }: AppStore): void {
+  chat.on('signedIn', (user) => dispatch({ type: 'signed-in', user }))
+  chat.on('signedOut', ({ reason }) => dispatch({ type: 'signed-out', reason }))
+  chat.on('connection', (connection) => dispatch({ type: 'connection', connection }))
+  chat.on('entry', (entry) => dispatch({ type: 'entry', entry }))
+  chat.on('stored', (message) => dispatch({ type: 'stored', message }))
+  chat.on('outbox', (conversationId) =>
+    dispatch({ type: 'outbox', conversationId, items: chat.outbox(conversationId) }),
+  )
+  chat.on('reset', ({ conversationId }) => dispatch({ type: 'emptied', conversationId }))
+  chat.on('synced', (synced) => dispatch({ type: 'synced', synced }))
+  chat.on('conversation:added', ({ conversation }) => dispatch({ type: 'added', conversation }))
+  chat.on('conversation:removed', ({ conversationId }) => dispatch({ type: 'removed', conversationId }))
+  chat.on('read', (read) => dispatch({ type: 'read', read }))
+  chat.on('presence', (presence) => dispatch({ type: 'presence', presence }))
+  chat.on('typing', ({ conversationId, userIds }) => dispatch({ type: 'typing', conversationId, userIds }))
+}

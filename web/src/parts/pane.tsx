@@ -1,0 +1,31 @@
+import { ArrowLeft, X } from 'lucide-react'
+import { type ReactNode, useEffect, useId, useRef } from 'react'
+import { goUp } from '../app/router.ts'
+import { IconButton } from './button.tsx'
+import styles from './pane.module.css'
+
+/** A screen of its own on a phone, beside or in place of the conversation elsewhere. Escape leads back. */
+export function Pane(props: { title: string; as: 'aside' | 'section'; children: ReactNode }) {
+  const { title, as: Element, children } = props
+  const id = useId()
+  const ref = useRef<HTMLElement>(null)
+  useEffect(() => ref.current?.focus(), [])
+  return (
+    <Element
+      ref={ref}
+      className={styles[Element]}
+      aria-labelledby={id}
+      tabIndex={-1}
+      onKeyDown={(event) => {
+        if (event.key === 'Escape' && !event.defaultPrevented) goUp()
+      }}
+    >
+      <header className={styles.header}>
+        <IconButton className={styles.back ?? ''} label="Back" icon={<ArrowLeft />} onClick={goUp} />
+        <h2 id={id}>{title}</h2>
+        <IconButton className={styles.close ?? ''} label="Close" icon={<X />} onClick={goUp} />
+      </header>
+      <div className={styles.content}>{children}</div>
+    </Element>
+  )
+}

@@ -1,0 +1,30 @@
+import type { ConversationId } from '@parley/contracts'
+import { MessageCircleOff } from 'lucide-react'
+import { useSession } from '../../app/context.ts'
+import { go } from '../../app/router.ts'
+import { Button } from '../../parts/button.tsx'
+import { Empty } from '../../parts/empty.tsx'
+import { Composer } from './composer.tsx'
+import { RoomHeader } from './header.tsx'
+import styles from './room.module.css'
+import { Timeline } from './timeline.tsx'
+
+export function Room({ id }: { id: ConversationId }) {
+  const conversation = useSession(({ inbox }) => inbox.items.get(id)?.conversation)
+  const gone = useSession(({ inbox, open, rooms }) => open === id && !rooms.has(id) && !inbox.items.has(id))
+  if (gone) {
+    return (
+      <Empty icon={<MessageCircleOff />} title="This conversation is not here">
+        <p>You may have left it, or someone removed you.</p>
+        <Button onClick={() => go({ at: 'list' }, { replace: true })}>Back to your chats</Button>
+      </Empty>
+    )
+  }
+  return (
+    <div className={styles.room}>
+      <RoomHeader id={id} conversation={conversation} />
+      <Timeline id={id} />
+      <Composer id={id} />
+    </div>
+  )
+}
