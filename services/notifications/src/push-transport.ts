@@ -26,6 +26,8 @@ export interface TransportOptions extends EndpointRules {
   readonly timeoutMs?: number
 }
 
+/** Shorter than the 10 s in which a service that is stopped has to finish what it has begun. */
+const usualTimeoutMs = 8_000
 /** Nobody needs more of an answer than its status; a longer one is cut off. */
 const maxAnswerBytes = 16 * 1024
 
@@ -37,7 +39,7 @@ class AddressRefused extends Error {}
  * (`https.request` never does), a proxy of the environment is not used, time and size are bounded.
  */
 export function createTransport(options: TransportOptions): Transport {
-  const { clock, timeoutMs = 10_000, resolve = resolveAll } = options
+  const { clock, timeoutMs = usualTimeoutMs, resolve = resolveAll } = options
   const agent = new https.Agent({
     keepAlive: true,
     maxSockets: 32,
@@ -51,6 +53,8 @@ export function createTransport(options: TransportOptions): Transport {
     const refusal = refuseEndpoint(request.endpoint, options)
     if (refusal !== undefined) return Promise.resolve({ kind: 'refused', reason: `the endpoint ${refusal}` })
     return new Promise((done) => {
+      // Said by the status: what happens to the rest of the answer changes nothing.
+      let answered: Attempt | undefined
       const outgoing = https.request(
         request.endpoint,
         {
@@ -62,20 +66,18 @@ export function createTransport(options: TransportOptions): Transport {
         (answer) => {
           const { statusCode: status = 0, headers } = answer
           const retryAfterMs = parseRetryAfter(headers['retry-after'], clock.now())
+          const attempt: Attempt = { kind: 'answered', status, retryAfterMs }
+          answered = attempt
           let size = 0
           answer.on('data', (chunk: Buffer) => {
             size += chunk.length
             if (size > maxAnswerBytes) answer.destroy()
           })
-          // Also after an error in the body: what counts is said by the status.
           answer.on('error', () => undefined)
-          answer.on('close', () => done({ kind: 'answered', status, retryAfterMs }))
+          answer.on('close', () => done(attempt))
         },
       )
-      outgoing.on('error', (error) => {
-        const kind = error instanceof AddressRefused ? 'refused' : 'failed'
-        done({ kind, reason: kind === 'refused' ? error.message : failure(error) })
-      })
+      outgoing.on('error', (error) => done(answered ?? failureOf(error)))
       outgoing.end(request.body)
     })
   }
@@ -104,7 +106,9 @@ function publicLookup(
 
 const resolveAll = (hostname: string): Promise<Address[]> => lookup(hostname, { all: true })
 
-const failure = (error: Error): string =>
-  error.name === 'TimeoutError' || error.name === 'AbortError'
-    ? 'no answer in time'
-    : ((error as NodeJS.ErrnoException).code ?? error.message)
+function failureOf(error: Error): Attempt {
+  if (error instanceof AddressRefused) return { kind: 'refused', reason: error.message }
+  const late = error.name === 'TimeoutError' || error.name === 'AbortError'
+  const reason = late ? 'no answer in time' : ((error as NodeJS.ErrnoException).code ?? error.message)
+  return { kind: 'failed', reason }
+}

@@ -14,8 +14,6 @@ export type Verdict =
 
 export const maxAttempts = 5
 const firstPauseMs = 2_000
-/** A push service may ask for more patience than a notification is worth. */
-const longestPauseMs = 15 * 60_000
 
 /** `attempts` counts this one. `random` in [0, 1) spreads what failed together. */
 export function judge(
@@ -37,7 +35,7 @@ export function judge(
   const why = attempt.kind === 'answered' ? `answered ${attempt.status}` : attempt.reason
   const backOff = firstPauseMs * 4 ** (attempts - 1) * (0.75 + random / 2)
   const asked = attempt.kind === 'answered' ? (attempt.retryAfterMs ?? 0) : 0
-  const at = now + Math.min(Math.max(backOff, asked), longestPauseMs)
+  const at = now + Math.max(backOff, asked)
   if (attempts >= maxAttempts || at >= validUntil)
     return { kind: 'ended', reason: `gave up: ${why}`, gone: false }
   return { kind: 'again', at }
@@ -47,6 +45,6 @@ export function judge(
 export function parseRetryAfter(header: string | undefined, now: number): number | undefined {
   if (header === undefined) return undefined
   if (/^\d+$/.test(header.trim())) return Number(header) * 1_000
-  const date = Date.parse(header)
+  const date = header.trim().endsWith('GMT') ? Date.parse(header) : Number.NaN
   return Number.isNaN(date) ? undefined : Math.max(0, date - now)
 }

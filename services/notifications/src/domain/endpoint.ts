@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 
 export interface EndpointRules {
@@ -8,6 +9,9 @@ export interface EndpointRules {
 /** Names that never lead to a push service, whatever they resolve to. */
 const privateSuffixes = ['localhost', 'local', 'internal', 'intranet', 'lan', 'home.arpa']
 
+/** Azure answers its machines at this one, which looks public. */
+const platformAddress = '168.63.129.16'
+
 /** Of all IPv6 only this is routed worldwide; the ranges inside that are not are known to ipaddr.js. */
 const globalUnicast = ipaddr.IPv6.parseCIDR('2000::/3')
 
@@ -17,11 +21,11 @@ const globalUnicast = ipaddr.IPv6.parseCIDR('2000::/3')
  * address inside (mapped, compatible, NAT64, 6to4, Teredo), because where these end is decided elsewhere.
  */
 export function isPublicAddress(text: string, { allowLoopback }: EndpointRules): boolean {
-  if (!ipaddr.isValid(text)) return false
+  if (isIP(text) === 0) return false
   const address = ipaddr.parse(text)
   const range = address.range()
   if (range === 'loopback') return allowLoopback
-  if (range !== 'unicast') return false
+  if (range !== 'unicast' || text === platformAddress) return false
   return address instanceof ipaddr.IPv4 || address.match(globalUnicast)
 }
 
@@ -32,7 +36,7 @@ export function refuseEndpoint(endpoint: string, rules: EndpointRules): string |
   if (url.protocol !== 'https:') return 'is not https'
   if (url.username !== '' || url.password !== '') return 'has credentials in it'
   const host = hostOf(url)
-  if (ipaddr.isValid(host)) {
+  if (isIP(host) !== 0) {
     if (!isPublicAddress(host, rules)) return 'does not lead to a public address'
   } else if (!isPublicName(host) && !(rules.allowLoopback && host === 'localhost'))
     return 'does not lead to a public address'
@@ -43,7 +47,7 @@ export function refuseEndpoint(endpoint: string, rules: EndpointRules): string |
 /** The host as a resolver takes it: without the brackets of IPv6. */
 export const hostOf = (url: URL): string => url.hostname.replace(/^\[(.*)\]$/, '$1')
 
-const isLoopback = (host: string) => ipaddr.isValid(host) && ipaddr.parse(host).range() === 'loopback'
+const isLoopback = (host: string) => isIP(host) !== 0 && ipaddr.parse(host).range() === 'loopback'
 
 function isPublicName(host: string): boolean {
   const name = host.replace(/\.$/, '')
