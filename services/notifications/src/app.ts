@@ -15,6 +15,7 @@ import type { EndpointRules } from './domain/endpoint.ts'
 import { registerEvents } from './events.ts'
 import { createFitness } from './fitness.ts'
 import { createNotify } from './notify.ts'
+import { createOthers } from './others.ts'
 import { createOutbox } from './outbox.ts'
 import type { Transport } from './push-transport.ts'
 import { registerRoutes } from './routes.ts'
@@ -60,7 +61,8 @@ export function createNotificationsApp(deps: NotificationsDeps): NotificationsAp
     ...{ store, clock, logger, outbox, subscriptions, fitness, transport, keys, contact },
   })
   const dispatch = createDispatch({ outbox, carry, clock, logger })
-  const notify = createNotify({ store, clock, logger, sidecar, outbox, subscriptions })
+  const others = createOthers({ sidecar, logger })
+  const notify = createNotify({ store, clock, others, outbox, subscriptions })
   const express = createHttpApp(
     {
       app: 'notifications',

@@ -1,6 +1,7 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Clock, DocumentStore, Logger, Stored } from '@parley/kit'
 import * as documents from './documents.ts'
-import { type Attempt, judge, type Verdict } from './domain/attempt.ts'
+import { type Attempt, judge, maxAttempts, type Verdict } from './domain/attempt.ts'
 import { encryptPush } from './encrypt.ts'
 import type { Fitness } from './fitness.ts'
 import type { Outbox, OutboxEntry } from './outbox.ts'
@@ -13,9 +14,11 @@ import type { VapidKeys } from './vapid.ts'
  *                     ▲                  │ 429, 5xx, no answer: again later, 5 times at most
  *                     └──────────────────┘
  *
- * The claim lies in the outbox, the outcome in the record. A redelivered event finds the record and adds nothing, so
- * it never doubles a push. Whoever dies between the push and the note of it leaves a claim that runs out, and another
- * tries again: rather a second push, which the device shows in the place of the first because of its tag, than none.
+ * At least once, and once in all but these cases: whoever dies between the push and the note of it leaves a claim that
+ * runs out, and another tries again. A note before the push would make it at most once: then the same death would mean
+ * that nobody is told. A second push does little harm: it carries the same topic and tag, so the push service keeps one
+ * of the two while the device is away, and the device shows it in the place of the first. A redelivered event finds the
+ * record and adds nothing; a record outlives the time in which its message is pushed at all.
  */
 export interface CourierDeps {
   readonly store: DocumentStore
@@ -28,6 +31,9 @@ export interface CourierDeps {
   readonly keys: () => Promise<VapidKeys>
   readonly contact: string
 }
+
+/** A write of unknown outcome is tried again at once: the claim gives us a minute, and the push is out. */
+const noteAttempts = 3
 
 export type Courier = ReturnType<typeof createCourier>
 
@@ -53,10 +59,10 @@ export function createCourier(deps: CourierDeps) {
     const subscription = await subscriptions.find(userId, subscriptionId)
     if (subscription === undefined) return { kind: 'ended', reason: 'unsubscribed', gone: false }
     const first = push.attempts === 0
-    if (first && !fitness.mayTry(subscriptionId))
-      return { kind: 'ended', reason: 'fails all the time', gone: false }
+    const grant = first ? fitness.grant(subscriptionId) : 'retries'
+    if (grant === 'nothing') return { kind: 'ended', reason: 'fails all the time', gone: false }
     const result = await attempt(push, subscription)
-    const attempts = push.attempts + 1
+    const attempts = grant === 'once' ? maxAttempts : push.attempts + 1
     const verdict = judge(result, { attempts, validUntil, now: clock.now(), random: Math.random() })
     if (verdict.kind === 'sent') fitness.succeeded(subscriptionId)
     else if (first) fitness.failed(subscriptionId)
@@ -64,15 +70,18 @@ export function createCourier(deps: CourierDeps) {
     return verdict
   }
 
-  async function note(
-    key: string,
-    { value, etag, expiresAt = 0 }: Stored<documents.Pushed>,
-    verdict: Verdict,
-  ): Promise<void> {
+  /** Only who holds the claim writes: so a record that has changed after an unknown outcome was changed by us. */
+  async function note(key: string, stored: Stored<documents.Pushed>, verdict: Verdict): Promise<void> {
+    const { value, etag, expiresAt = 0 } = stored
     const next = nextRecord(value, verdict)
-    // Only who holds the claim writes: what is not certain here is seen again when the claim runs out.
-    const outcome = await store.replace(documents.pushed, key, next, etag, { expiresAt })
-    if (outcome !== 'replaced') throw new Error(`the record of a push could not be written: ${outcome}`)
+    for (let tried = 0; tried < noteAttempts; tried++) {
+      const outcome = await store.replace(documents.pushed, key, next, etag, { expiresAt })
+      if (outcome === 'replaced') return
+      const found = await store.get(documents.pushed, key)
+      if (isDeepStrictEqual(found?.value, next)) return
+      if (outcome === 'conflict') break
+    }
+    throw new Error('what became of a push could not be noted')
   }
 
   /** Carries out a claimed entry. Throws where it must be left to run out. */

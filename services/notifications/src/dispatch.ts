@@ -36,14 +36,19 @@ export function createDispatch({
     active.add(carried)
   }
 
+  const sayThatItFailed = (error: unknown) =>
+    logger.warn({ err: error }, 'the outbox could not be read or claimed; the next look comes soon')
+
   async function claimDue(): Promise<void> {
     asked = false
     const due = await outbox.due(clock.now())
     const taken = due.slice(0, atOnce - active.size)
-    for (const shard of new Set(taken.map((entry) => entry.shard))) {
+    const claimOf = async (shard: string): Promise<void> => {
       const entries = taken.filter((entry) => entry.shard === shard)
-      for (const claimed of await outbox.claim(shard, entries, clock.now())) start(claimed)
+      for (const entry of await outbox.claim(shard, entries, clock.now())) start(entry)
     }
+    const shards = new Set(taken.map(({ shard }) => shard))
+    await Promise.all([...shards].map((shard) => claimOf(shard).catch(sayThatItFailed)))
     asked ||= due.length > taken.length
   }
 
@@ -54,7 +59,7 @@ export function createDispatch({
     claiming ??= claimDue()
       .catch((error) => {
         asked = false
-        logger.warn({ err: error }, 'the outbox could not be read; the next look comes soon')
+        sayThatItFailed(error)
       })
       .finally(() => {
         claiming = undefined

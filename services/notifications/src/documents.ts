@@ -69,11 +69,15 @@ export const pushed = defineFamily({
 export type Pushed = z.infer<typeof pushed.schema>
 export type OwedPush = Extract<Pushed, { state: 'owed' }>
 
-/** `outbox:<0…31>`: the keys of pushes that are owed, when each is to be tried, and who holds it (`ticket`). */
+const outboxEntry = z.object({ at: z.number(), ticket: z.string(), retry: z.literal(true).optional() })
+/**
+ * `outbox:<0…31>`: the keys of pushes that are owed, when each is to be tried, who holds it (`ticket`), and whether it
+ * waits for another try.
+ */
 export const outbox = defineFamily({
   prefix: 'outbox',
   mode: 'versioned',
-  schema: z.object({ entries: z.record(z.string(), z.object({ at: z.number(), ticket: z.string() })) }),
+  schema: z.object({ entries: z.record(z.string(), outboxEntry) }),
 })
 export const outboxCount = 32
 

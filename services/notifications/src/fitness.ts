@@ -2,25 +2,26 @@ import type { Clock } from '@parley/kit'
 
 export type Fitness = ReturnType<typeof createFitness>
 
-const failuresInARow = 5
-const restMs = 60_000
+export const failuresInARow = 5
+export const restMs = 60_000
 const remembered = 10_000
 
 /**
- * Which devices are worth a first attempt. One whose push service does not answer, or never meant to, would fill the
- * outbox with retries for everybody: after some pushes in a row that failed at first, one a minute is tried, and what
- * comes meanwhile is dropped. Each replica finds out for itself; nothing depends on it.
+ * Which devices are worth an attempt. One whose push service does not answer, or never meant to, would keep us busy with
+ * retries: after some pushes in a row that failed at first, one a minute is tried, once, and what comes meanwhile is
+ * dropped. Each replica finds out for itself; nothing depends on it.
  */
 export function createFitness(clock: Clock) {
   const failing = new Map<string, { failures: number; nextTryAt: number }>()
 
   return {
-    mayTry(subscriptionId: string): boolean {
+    /** What a first attempt may come to: retries, this one try, or not even that. */
+    grant(subscriptionId: string): 'retries' | 'once' | 'nothing' {
       const state = failing.get(subscriptionId)
-      if (state === undefined || state.failures < failuresInARow) return true
-      if (clock.now() < state.nextTryAt) return false
+      if (state === undefined || state.failures < failuresInARow) return 'retries'
+      if (clock.now() < state.nextTryAt) return 'nothing'
       state.nextTryAt = clock.now() + restMs
-      return true
+      return 'once'
     },
 
     failed(subscriptionId: string): void {

@@ -1,18 +1,5 @@
-import {
-  internalConversation,
-  internalOnline,
-  lookUpUsers,
-  type MessageStored,
-  type UserId,
-} from '@parley/contracts'
-import {
-  ChatError,
-  type Clock,
-  type CreateItem,
-  type DocumentStore,
-  type Logger,
-  type Sidecar,
-} from '@parley/kit'
+import type { MessageStored, UserId } from '@parley/contracts'
+import { ChatError, type Clock, type CreateItem, type DocumentStore } from '@parley/kit'
 import * as documents from './documents.ts'
 import { compose } from './domain/payload.ts'
 import {
@@ -23,14 +10,14 @@ import {
   type StoredConversation,
   wants,
 } from './domain/recipients.ts'
+import type { Others } from './others.ts'
 import type { Outbox } from './outbox.ts'
 import type { Subscriptions } from './subscriptions.ts'
 
 export interface NotifyDeps {
   readonly store: DocumentStore
   readonly clock: Clock
-  readonly logger: Logger
-  readonly sidecar: Pick<Sidecar, 'invoke'>
+  readonly others: Others
   readonly outbox: Outbox
   readonly subscriptions: Subscriptions
 }
@@ -52,41 +39,11 @@ const batchSize = 100
  * event stays with the broker.
  */
 export function createNotify(deps: NotifyDeps): (data: MessageStored) => Promise<void> {
-  const { store, clock, logger, sidecar, outbox, subscriptions } = deps
+  const { store, clock, others, outbox, subscriptions } = deps
 
-  /** A large conversation's members; nobody where it is gone. */
+  /** A large conversation's members, where somebody in it was mentioned. */
   async function membersOf(conversation: StoredConversation): Promise<ReadonlySet<UserId>> {
-    if (!needsMembers(conversation, clock.now())) return new Set()
-    const { conversationId } = conversation
-    try {
-      const { memberIds } = await sidecar.invoke(internalConversation, { body: { conversationId } })
-      return new Set(memberIds)
-    } catch (error) {
-      if (error instanceof ChatError && error.code === 'conversation_not_found') return new Set()
-      throw error
-    }
-  }
-
-  /** Who has a device connected sees the message there. A push too many does less harm than one that is missing. */
-  async function withoutOnline(userIds: readonly UserId[]): Promise<Set<UserId>> {
-    try {
-      const online = await sidecar.invoke(internalOnline, { body: { userIds: [...userIds] } })
-      const connected = new Set(online.userIds)
-      return new Set(userIds.filter((userId) => !connected.has(userId)))
-    } catch (error) {
-      logger.warn({ err: error }, 'presence does not answer: pushing to all')
-      return new Set(userIds)
-    }
-  }
-
-  async function namesOf(userIds: readonly UserId[]): Promise<Map<string, string>> {
-    try {
-      const { items } = await sidecar.invoke(lookUpUsers, { body: { userIds: [...userIds] } })
-      return new Map(items.map(({ id, displayName }) => [id, displayName]))
-    } catch (error) {
-      logger.warn({ err: error }, 'auth does not answer: pushing without names')
-      return new Map()
-    }
+    return needsMembers(conversation, clock.now()) ? others.membersOf(conversation.conversationId) : new Set()
   }
 
   /** First whatever shrinks the list at the price of a read, then presence once for all that is left. */
@@ -104,8 +61,11 @@ export function createNotify(deps: NotifyDeps): (data: MessageStored) => Promise
       }),
     )
     if (wanted.length === 0) return []
-    const away = await withoutOnline([...new Set(wanted.map(({ userId }) => userId))])
-    return wanted.filter(({ userId }) => away.has(userId))
+    const online = await others.onlineAmong([...new Set(wanted.map(({ userId }) => userId))])
+    const away = wanted.filter(({ userId }) => !online.has(userId))
+    // An endpoint can stand in two lists while it changes hands; one of the two owns it.
+    const ownerOf = await subscriptions.ownersOf(away.map(({ subscriptionId }) => subscriptionId))
+    return away.filter(({ userId, subscriptionId }) => ownerOf(subscriptionId) === userId)
   }
 
   function toItem(push: Push, names: ReadonlyMap<string, string>): CreateItem<documents.Pushed> {
@@ -155,8 +115,11 @@ export function createNotify(deps: NotifyDeps): (data: MessageStored) => Promise
     )
     const pushes = await plan(found.flat())
     if (pushes.length === 0) return
-    const names = await namesOf([...new Set(pushes.map(({ candidate }) => candidate.message.senderId))])
-    const owed = await record(pushes.map((push) => toItem(push, names)))
+    const names = await others.namesOf([
+      ...new Set(pushes.map(({ candidate }) => candidate.message.senderId)),
+    ])
+    const items = new Map(pushes.map((push) => toItem(push, names)).map((item) => [item.key, item]))
+    const owed = await record([...items.values()])
     if (owed.length > 0) await outbox.add(owed, clock.now())
   }
 }

@@ -85,6 +85,11 @@ export function createSubscriptions({ store, clock, rules }: SubscriptionsDeps) 
       )
     },
 
+    async ownersOf(ids: readonly string[]): Promise<(id: string) => string | null | undefined> {
+      const found = await store.getMany(documents.owners, [...new Set(ids)])
+      return (id) => found.get(id)?.value.userId
+    },
+
     async preferencesOf(userIds: readonly UserId[]): Promise<(userId: UserId) => Preferences> {
       const found = await store.getMany(documents.preferences, userIds)
       return (userId) => found.get(userId)?.value ?? documents.defaultPreferences
