@@ -7,6 +7,11 @@ export const errorCatalogue = {
   invalid_body: { status: 422, retry: false, title: 'The request is not valid' },
   body_too_large: { status: 413, retry: false, title: 'The request body is too large' },
   body_not_json: { status: 400, retry: false, title: 'The request body is not JSON' },
+  request_malformed: {
+    status: 400,
+    retry: false,
+    title: 'The request is not well-formed HTTP, or its head is too large',
+  },
   route_not_found: { status: 404, retry: false, title: 'There is no such route' },
   method_not_allowed: { status: 405, retry: false, title: 'The route does not take this method' },
   rate_limited: { status: 429, retry: true, title: 'Too many requests' },
