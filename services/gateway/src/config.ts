@@ -1,10 +1,16 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { createSecureContext } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import { ConfigError, serviceConfig } from '@parley/kit'
 import { z } from 'zod'
+import { defaultRates, type Rates } from './route-table.ts'
 
 const port = z.coerce.number().int().min(1).max(65_535)
 const inRepository = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url))
+
+/** One page, for a gateway that has no web app. */
+export const withoutWebApp = inRepository('services/gateway/static/without-web-app')
 
 /** What the gateway reads. It has no app port: nothing calls it through its sidecar. */
 export const gatewayConfig = serviceConfig
@@ -38,26 +44,36 @@ export interface GatewaySettings {
   readonly realtime: string
   readonly webRoot: string
   readonly docsRoot: string
-  readonly rateLimits: boolean
+  /** undefined: no rate is limited. */
+  readonly rates: Rates | undefined
   /** Paths of PEM files. */
   readonly tls: { readonly cert: string; readonly key: string } | undefined
+}
+
+function demandCertificate(cert: string, key: string): void {
+  for (const path of [cert, key])
+    if (!existsSync(path)) throw new ConfigError(`There is no file ${path} for TLS.`)
+  try {
+    createSecureContext({ cert: readFileSync(cert), key: readFileSync(key) })
+  } catch (error) {
+    throw new ConfigError(`${cert} and ${key} are no certificate and its key: ${(error as Error).message}.`)
+  }
 }
 
 export function settingsOf(config: GatewayConfig): GatewaySettings {
   const { gatewayTlsCert: cert, gatewayTlsKey: key } = config
   if ((cert === undefined) !== (key === undefined))
     throw new ConfigError('GATEWAY_TLS_CERT and GATEWAY_TLS_KEY belong together: set both or none.')
-  for (const path of [cert, key])
-    if (path !== undefined && !existsSync(path)) throw new ConfigError(`There is no file ${path} for TLS.`)
+  if (cert !== undefined && key !== undefined) demandCertificate(cert, key)
   return {
     port: config.gatewayPort,
     bind: config.gatewayBind,
     sidecarPort: config.daprHttpPort,
     sidecarToken: config.daprApiToken,
     realtime: `${config.realtimeHost}:${config.realtimePort}`,
-    webRoot: config.webRoot,
-    docsRoot: config.docsRoot,
-    rateLimits: config.rateLimits,
-    tls: cert !== undefined && key !== undefined ? { cert, key } : undefined,
+    webRoot: existsSync(join(config.webRoot, 'index.html')) ? resolve(config.webRoot) : withoutWebApp,
+    docsRoot: resolve(config.docsRoot),
+    rates: config.rateLimits ? defaultRates : undefined,
+    tls: cert !== undefined && key !== undefined ? { cert: resolve(cert), key: resolve(key) } : undefined,
   }
 }

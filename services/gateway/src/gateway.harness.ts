@@ -66,31 +66,51 @@ const startSidecar = async () => {
 }
 
 const startRealtime = async () => {
-  const server = createServer((_request, response) => response.writeHead(404).end('not the gateway'))
+  const requests: string[] = []
+  const server = createServer((request, response) => {
+    requests.push(request.url ?? '')
+    response.writeHead(404).end('not the gateway')
+  })
   const io = new SocketServer(server, { transports: ['websocket'] })
   const handshakes: IncomingMessage['headers'][] = []
   io.on('connection', (socket) => {
     handshakes.push(socket.handshake.headers)
     socket.on('echo', (value, ack) => ack(value))
   })
-  return { server, io, handshakes, port: await listening(server) }
+  return { server, io, handshakes, requests, port: await listening(server) }
 }
 
-/** Bytes as they are, without a client that tidies the path: the status line, the head and the body of the answer. */
-export async function raw(
-  port: number,
-  request: string,
-): Promise<{ status: number; head: string; body: string }> {
+export interface RawAnswer {
+  readonly status: number
+  readonly head: string
+  readonly body: string
+}
+
+/** Bytes as they are, without a client that tidies them: the first answer, or status 0 where the connection just ended. */
+export async function raw(port: number, request: string): Promise<RawAnswer> {
   const socket = connect(port, '127.0.0.1')
-  let text = ''
-  socket.on('data', (chunk) => {
-    text += chunk.toString('latin1')
-  })
   socket.on('error', () => {})
   socket.write(request.replace(/\r?\n/g, '\r\n'))
-  await once(socket, 'close')
-  const [head = '', ...body] = text.split('\r\n\r\n')
-  return { status: Number(text.split(' ')[1] ?? 0), head, body: body.join('\r\n\r\n') }
+  let text = ''
+  try {
+    for await (const chunk of socket) {
+      text += chunk.toString('latin1')
+      const answer = readAnswer(text)
+      const length = /^content-length: (\d+)\r?$/im.exec(answer.head)?.[1]
+      if (length !== undefined && answer.body.length >= Number(length)) return answer
+    }
+  } catch {
+    // It was cut: what came before counts.
+  } finally {
+    socket.destroy()
+  }
+  return readAnswer(text)
+}
+
+function readAnswer(text: string): RawAnswer {
+  const end = text.indexOf('\r\n\r\n')
+  const head = end === -1 ? '' : text.slice(0, end)
+  return { status: Number(head.split(' ')[1] ?? 0), head, body: end === -1 ? '' : text.slice(end + 4) }
 }
 
 export const rawGet = (port: number, target: string, headers = '') =>
@@ -122,7 +142,7 @@ export async function startGateway(
     realtime: `127.0.0.1:${realtime.port}`,
     webRoot: webApp(folder),
     docsRoot: fileURLToPath(new URL('../../../docs', import.meta.url)),
-    rateLimits: false,
+    rates: undefined,
     tls: undefined,
     ...options,
   }

@@ -45,6 +45,8 @@ export function securityHeaders(page: Page, tls: boolean): Readonly<Record<strin
     'Content-Security-Policy': contentSecurityPolicies[page],
     'X-Content-Type-Options': 'nosniff',
     'Referrer-Policy': 'no-referrer',
+    'Cross-Origin-Opener-Policy': 'same-origin',
+    'Cross-Origin-Resource-Policy': 'same-origin',
     ...(tls ? { 'Strict-Transport-Security': 'max-age=31536000; includeSubDomains' } : {}),
   }
 }
@@ -53,4 +55,6 @@ export const cacheControl = {
   /** Vite puts a hash of the content into the names under /assets/. */
   hashed: 'public, max-age=31536000, immutable',
   revalidate: 'no-cache',
+  /** Answers of an API that say nothing about it themselves: they hold tokens and what people wrote. */
+  never: 'no-store',
 } as const

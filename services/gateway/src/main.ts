@@ -1,38 +1,57 @@
-import { createLogger, parseConfig, runService } from '@parley/kit'
-import { gatewayConfig, settingsOf } from './config.ts'
+import { createLogger, type Logger, parseConfig, runService } from '@parley/kit'
+import { chooseProxy } from './choice.ts'
+import {
+  type GatewayConfig,
+  type GatewaySettings,
+  gatewayConfig,
+  settingsOf,
+  withoutWebApp,
+} from './config.ts'
 import { accessLogOf, findNginx, startNginx } from './nginx-process.ts'
 import { createNodeProxy } from './node-proxy.ts'
 
 const config = parseConfig(gatewayConfig, process.env)
 const settings = settingsOf(config)
 const logger = createLogger('gateway', config.logLevel)
-if (!settings.rateLimits) logger.warn('PARLEY_RATE_LIMITS=off: no rate is limited here')
+if (!settings.rates) logger.warn('PARLEY_RATE_LIMITS=off: no rate is limited here')
+if (settings.webRoot === withoutWebApp)
+  logger.warn(`there is no web app in ${config.webRoot}: a page says so`)
 
-const nginx = config.gatewayKind === 'node' ? undefined : findNginx()
-if (config.gatewayKind === 'nginx' && nginx === undefined) {
-  logger.fatal(
-    'PARLEY_GATEWAY=nginx, but there is no nginx on this machine: install it, or set PARLEY_GATEWAY=node',
-  )
-  process.exit(1)
+const choice = chooseProxy(config.gatewayKind, findNginx())
+switch (choice.use) {
+  case 'neither':
+    logger.fatal(choice.reason)
+    process.exit(1)
+    break
+  case 'nginx':
+    await serveByNginx(choice.path, config, settings, logger)
+    break
+  case 'node':
+    if (choice.warning) logger.warn(choice.warning)
+    await serveByNode(settings, logger)
 }
 
-if (nginx !== undefined) {
-  const { ended, stop } = startNginx(
-    nginx,
-    config.gatewayRunDir,
-    { ...settings, accessLog: accessLogOf(1) },
-    logger,
-  )
+async function serveByNginx(
+  nginx: string,
+  { gatewayRunDir }: GatewayConfig,
+  settings: GatewaySettings,
+  logger: Logger,
+): Promise<void> {
+  const { ended, stop } = startNginx(nginx, gatewayRunDir, { ...settings, accessLog: accessLogOf(1) }, logger)
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop)
-  process.exit(await ended)
+  const { code, reason } = await ended
+  if (reason !== undefined) logger.fatal(`nginx does not start: ${reason}`)
+  process.exit(code)
 }
 
-const { server, endSockets } = createNodeProxy(settings, logger)
-await runService({
-  name: 'gateway',
-  logger,
-  server,
-  port: settings.port,
-  bind: settings.bind,
-  drain: async () => endSockets(),
-})
+async function serveByNode(settings: GatewaySettings, logger: Logger): Promise<void> {
+  const { server, endSockets } = createNodeProxy(settings, logger)
+  await runService({
+    name: 'gateway',
+    logger,
+    server,
+    port: settings.port,
+    bind: settings.bind,
+    drain: async () => endSockets(),
+  })
+}

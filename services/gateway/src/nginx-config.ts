@@ -1,7 +1,7 @@
 /** Settings and route table → the text of an NGINX configuration. It holds the sidecar's token: mode 600. */
 import type { GatewaySettings } from './config.ts'
-import { wellFormedHost } from './headers.ts'
-import { locationsOf, problemLocations } from './nginx-locations.ts'
+import { cacheControl, wellFormedHost } from './headers.ts'
+import { locationsOf, malformedLocation, problemLocations } from './nginx-locations.ts'
 import { block, lines, pattern, quoted } from './nginx-text.ts'
 import {
   bearer,
@@ -10,13 +10,14 @@ import {
   gatewayRoutes,
   hiddenAnswerHeaders,
   methods,
-  rates,
   timeouts,
 } from './route-table.ts'
 
 export interface NginxSettings extends GatewaySettings {
   /** A path; everything that NGINX writes itself lies in its prefix directory. */
   readonly accessLog: string
+  /** Per worker; one that is proxied counts twice. */
+  readonly connections: number
   /** Whose rights the workers have, where NGINX is started as root. */
   readonly user: string | undefined
 }
@@ -26,16 +27,19 @@ const maps = (settings: NginxSettings): string[] => {
     target.kind === 'invoke' && target.path === undefined ? [`${pattern(source)} ${target.app};`] : [],
   )
   return [
-    block('map $request_uri $canonical', 'default "";', `${pattern(canonicalPath)} yes;`),
+    // Target and method are empty where the request could not be read: that is answered already.
+    block('map $request_uri $canonical', 'default "";', '"" yes;', `${pattern(canonicalPath)} yes;`),
     block('map $request_uri $api_app', 'default "";', apps),
     block(
       'map $request_method $known_method',
       'default "";',
+      '"" yes;',
       methods.map((method) => `${method} yes;`),
     ),
     block('map $http_authorization $bearer', 'default "";', `${pattern(bearer)} $http_authorization;`),
     block('map $http_host $own_host', 'default $server_addr;', `${pattern(wellFormedHost)} $http_host;`),
-    block('map $http_upgrade $connection_upgrade', 'default upgrade;', '"" "";'),
+    block('map $http_upgrade $upgrade', 'default "";', '"~*^websocket$" websocket;'),
+    block('map $upgrade $connection_upgrade', 'default "";', 'websocket upgrade;'),
     block('map $request_id $span_id', '"~^(?<half>[0-9a-f]{16})" $half;'),
     block('map $status $retry_after', 'default "";', '429 1;', '503 1;'),
     block(
@@ -43,10 +47,11 @@ const maps = (settings: NginxSettings): string[] => {
       'default 1;',
       '"~^application/problem" "";',
     ),
+    block('map $upstream_http_cache_control $api_cache', 'default "";', `"" ${cacheControl.never};`),
     // No query string: it may hold what nobody should read in a log.
     block('map $request_uri $logged_path', '"~^(?<path_only>[^?]*)" $path_only;'),
-    ...(settings.rateLimits
-      ? Object.entries(rates).map(
+    ...(settings.rates
+      ? Object.entries(settings.rates).map(
           ([zone, { perSecond }]) =>
             `limit_req_zone $binary_remote_addr zone=${zone}:10m rate=${perSecond}r/s;`,
         )
@@ -90,10 +95,18 @@ const server = (settings: NginxSettings): string =>
     'server',
     `listen ${settings.bind.includes(':') ? `[${settings.bind}]` : settings.bind}:${settings.port}${settings.tls ? ' ssl' : ''};`,
     settings.tls
-      ? [`ssl_certificate ${quoted(settings.tls.cert)};`, `ssl_certificate_key ${quoted(settings.tls.key)};`]
+      ? [
+          `ssl_certificate ${quoted(settings.tls.cert)};`,
+          `ssl_certificate_key ${quoted(settings.tls.key)};`,
+          'ssl_protocols TLSv1.2 TLSv1.3;',
+          'ssl_session_cache shared:tls:1m;',
+        ]
       : [],
     'if ($canonical = "") { return 404; }',
     'if ($known_method = "") { return 405; }',
+    // 494: a head that is too large; 501: a transfer coding that nobody knows. Not a named location, because NGINX enters
+    // none for a request without a target.
+    `error_page 400 414 494 501 =400 ${malformedLocation};`,
     'error_page 404 @route_not_found;',
     'error_page 405 @method_not_allowed;',
     'error_page 413 @body_too_large;',
@@ -111,9 +124,8 @@ export function nginxConfig(settings: NginxSettings): string {
     'error_log stderr warn;',
     settings.user === undefined ? [] : `user ${settings.user};`,
     'worker_processes auto;',
-    'worker_rlimit_nofile 32768;',
     `worker_shutdown_timeout ${timeouts.drainSeconds}s;`,
-    block('events', 'worker_connections 16384;'),
+    block('events', `worker_connections ${settings.connections};`),
     block(
       'http',
       ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${name};`),
@@ -128,7 +140,8 @@ export function nginxConfig(settings: NginxSettings): string {
       'server_tokens off;',
       'sendfile on;',
       'limit_req_status 429;',
-      'limit_req_log_level warn;',
+      // The access log tells it; a line more per refused request would make a flood worse.
+      'limit_req_log_level info;',
       `client_max_body_size ${bodyLimitBytes};`,
       `client_body_buffer_size ${bodyLimitBytes};`,
       `client_header_timeout ${timeouts.requestSeconds}s;`,
@@ -149,7 +162,8 @@ export function nginxConfig(settings: NginxSettings): string {
       'gzip_vary on;',
       maps(settings),
       block('upstream sidecar', `server 127.0.0.1:${settings.sidecarPort};`, 'keepalive 64;'),
-      block('upstream realtime', `server ${settings.realtime};`, 'keepalive 16;'),
+      // Not kept alive: realtime ends an idle connection after 5 s, maybe in the moment in which it is used again.
+      block('upstream realtime', `server ${settings.realtime};`),
       server(settings),
     ),
   )}\n`

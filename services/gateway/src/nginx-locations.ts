@@ -3,7 +3,7 @@ import type { GatewaySettings } from './config.ts'
 import { cacheControl, hostPlaceholder, type Page, securityHeaders } from './headers.ts'
 import { block, quoted } from './nginx-text.ts'
 import { gatewayProblems, problemAnswer, problemType } from './problems.ts'
-import { forwardedHeaders, type GatewayRoute, rates, timeouts, webSocketHeaders } from './route-table.ts'
+import { forwardedHeaders, type GatewayRoute, type Rates, timeouts, webSocketHeaders } from './route-table.ts'
 
 const variableOf = (header: string): string => `$http_${header.replaceAll('-', '_')}`
 
@@ -12,8 +12,8 @@ const headersOf = (page: Page, settings: GatewaySettings): string[] =>
     ([name, value]) => `add_header ${name} ${quoted(value).replaceAll(hostPlaceholder, '$own_host')} always;`,
   )
 
-const limited = (zone: keyof typeof rates, settings: GatewaySettings): string[] =>
-  settings.rateLimits ? [`limit_req zone=${zone} burst=${rates[zone].burst} nodelay;`] : []
+const limited = (zone: keyof Rates, settings: GatewaySettings): string[] =>
+  settings.rates ? [`limit_req zone=${zone} burst=${settings.rates[zone].burst} nodelay;`] : []
 
 const ownHeaders = [
   'proxy_set_header X-Forwarded-For $remote_addr;',
@@ -26,6 +26,7 @@ const passOn = (names: readonly string[]): string[] =>
 
 const toSidecar = (uri: string, settings: GatewaySettings): string[] => [
   ...headersOf('data', settings),
+  'add_header Cache-Control $api_cache always;',
   `proxy_pass http://sidecar/v1.0/invoke/${uri};`,
   'proxy_set_header Connection "";',
   ...passOn(forwardedHeaders),
@@ -46,7 +47,7 @@ const toRealtime = (settings: GatewaySettings): string[] => [
   ...headersOf('data', settings),
   'proxy_pass http://realtime;',
   'proxy_set_header Host $http_host;',
-  'proxy_set_header Upgrade $http_upgrade;',
+  'proxy_set_header Upgrade $upgrade;',
   'proxy_set_header Connection $connection_upgrade;',
   ...passOn([...forwardedHeaders, ...webSocketHeaders]),
   ...ownHeaders,
@@ -92,7 +93,9 @@ export function locationsOf(route: GatewayRoute, settings: GatewaySettings): str
       ]
     case 'realtime':
       return [block(`location = ${path}`, toRealtime(settings))]
-    case 'unknown':
+    case 'nothing':
+      return [`= ${path}`, `^~ ${path}/`].map((where) => block(`location ${where}`, 'return 404;'))
+    case 'api':
       return [
         // Two steps, because our own 404 and 429 are told by the first and those of the apps pass through the second.
         block(
@@ -113,12 +116,14 @@ function webLocations(settings: GatewaySettings): string[] {
   const cached = (value: string) => `add_header Cache-Control "${value}";`
   return [
     block('location ~ "/\\."', 'return 404;'),
-    block('location /assets/', common, cached(cacheControl.hashed), 'try_files $uri =404;'),
+    block('location ~ "^/assets/"', common, cached(cacheControl.hashed), 'try_files $uri =404;'),
     // A file that is missing is not a page of the app.
     block('location ~ "\\.[A-Za-z0-9]+$"', common, cached(cacheControl.revalidate), 'try_files $uri =404;'),
     block('location /', common, cached(cacheControl.revalidate), 'try_files $uri /index.html =404;'),
   ]
 }
+
+export const malformedLocation = '/.malformed'
 
 export function problemLocations(settings: GatewaySettings): string[] {
   const answer = (code: (typeof gatewayProblems)[number]): string => {
@@ -126,10 +131,12 @@ export function problemLocations(settings: GatewaySettings): string[] {
     if (/['$]/.test(body)) throw new Error(`the problem ${code} cannot stand in an NGINX string`)
     return `return ${status} '${body}';`
   }
-  const inherited = [...headersOf('data', settings), `default_type ${problemType};`]
+  // No types: else the ending of what was asked for would decide.
+  const inherited = [...headersOf('data', settings), 'types { }', `default_type ${problemType};`]
   const retry = 'add_header Retry-After $retry_after always;'
   return [
     ...gatewayProblems.map((code) => block(`location @${code}`, inherited, retry, answer(code))),
+    block(`location = ${malformedLocation}`, 'internal;', inherited, answer('request_malformed')),
     // Whatever is not a problem of ours was said by the sidecar.
     block(
       'location @upstream_failed',

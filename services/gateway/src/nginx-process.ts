@@ -1,19 +1,25 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { chmodSync, fstatSync, mkdirSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
+import type { Readable } from 'node:stream'
 import type { Logger } from '@parley/kit'
+import type { FoundNginx } from './choice.ts'
 import type { GatewaySettings } from './config.ts'
 import { nginxConfig } from './nginx-config.ts'
+import { followNginx } from './nginx-log.ts'
 
 /** Debian keeps it where only root's PATH looks. */
 const extraFolders = ['/usr/sbin', '/usr/local/sbin', '/opt/homebrew/bin', '/usr/local/bin']
 
-export function findNginx(path = process.env.PATH ?? ''): string | undefined {
-  return [...path.split(delimiter), ...extraFolders]
-    .filter((folder) => folder !== '')
-    .map((folder) => join(folder, 'nginx'))
-    .find((file) => spawnSync(file, ['-v']).status === 0)
+export function findNginx(path = process.env.PATH ?? ''): FoundNginx | undefined {
+  for (const folder of [...path.split(delimiter).filter(Boolean), ...extraFolders]) {
+    const file = join(folder, 'nginx')
+    const { status, stderr } = spawnSync(file, ['-v'], { encoding: 'utf8' })
+    const version = status === 0 ? /\/(\d+\.\d+\.\d+)/.exec(stderr)?.[1] : undefined
+    if (version) return { path: file, version }
+  }
+  return undefined
 }
 
 /**
@@ -31,15 +37,25 @@ kill $watch 2>/dev/null
 exit $status
 `
 
+export interface NginxEnd {
+  readonly code: number
+  /** In NGINX's own words, where it could not start. */
+  readonly reason: string | undefined
+}
 export interface NginxProcess {
-  /** Resolves with the exit code. */
-  readonly ended: Promise<number>
+  readonly ended: Promise<NginxEnd>
   stop(): void
 }
 
 /** NGINX opens its log by name, and a socket cannot be opened so: then the log is a file in the run directory. */
 export const accessLogOf = (stdout: number): string =>
   fstatSync(stdout).isSocket() ? 'access.log' : '/dev/stdout'
+
+/** Node has raised its limit to what the system allows, and NGINX inherits it. */
+function connectionsPerWorker(): number {
+  const limit = Number(execFileSync('/bin/sh', ['-c', 'ulimit -n'], { encoding: 'utf8' }))
+  return Math.min(16_384, Number.isNaN(limit) ? Number.POSITIVE_INFINITY : limit)
+}
 
 export function startNginx(
   nginx: string,
@@ -51,25 +67,28 @@ export function startNginx(
   mkdirSync(prefix, { recursive: true, mode: 0o700 })
   const file = join(prefix, 'nginx.conf')
   const user = process.getuid?.() === 0 ? userInfo().username : undefined
-  writeFileSync(file, nginxConfig({ ...settings, user }), { mode: 0o600 })
+  const text = nginxConfig({ ...settings, user, connections: connectionsPerWorker() })
+  writeFileSync(file, text, { mode: 0o600 })
   chmodSync(file, 0o600)
   const child = spawn('/bin/sh', ['-c', leash, nginx, '-e', 'stderr', '-p', prefix, '-c', file], {
-    stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
+    stdio: ['ignore', 'inherit', 'pipe', 'pipe'],
     // Ctrl-C in a terminal goes to the whole group: the leash alone says when to stop.
     detached: true,
   })
   logger.info({ nginx, config: file, accessLog: settings.accessLog }, 'nginx serves')
+  const code = new Promise<number>((ended) => {
+    child.on('error', (error) => {
+      logger.error({ err: error }, 'nginx cannot be started')
+      ended(1)
+    })
+    child.on('exit', (status) => {
+      child.stdio[3]?.destroy()
+      ended(status ?? 1)
+    })
+  })
+  const reason = followNginx(child.stderr as Readable, logger)
   return {
-    ended: new Promise((ended) => {
-      child.on('error', (error) => {
-        logger.error({ err: error }, 'nginx cannot be started')
-        ended(1)
-      })
-      child.on('exit', (code) => {
-        child.stdio[3]?.destroy()
-        ended(code ?? 1)
-      })
-    }),
+    ended: Promise.all([code, reason]).then(([code, reason]) => ({ code, reason })),
     stop: () => void child.stdio[3]?.destroy(),
   }
 }

@@ -27,8 +27,6 @@ export function createAnswers(settings: GatewaySettings): Answers {
     const { status, headers, body } = problemAnswer(code)
     for (const name of response.getHeaderNames()) response.removeHeader(name)
     secure(request, response, 'data')
-    // A body that was not read would be taken for the next request.
-    if (!request.complete) response.setHeader('Connection', 'close')
     response.writeHead(status, {
       ...headers,
       'Content-Type': problemType,

@@ -6,30 +6,49 @@ import {
   type IncomingMessage,
   type RequestListener,
   type Server,
-  type ServerResponse,
+  ServerResponse,
 } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { Logger } from '@parley/kit'
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import type { GatewaySettings } from './config.ts'
 import { createAnswers, problemOnSocket } from './node-answers.ts'
 import { addressOf, createUpstreams } from './node-upstreams.ts'
-import { canonicalPath, gatewayRoutes, methods, rates, type Target, timeouts } from './route-table.ts'
+import {
+  canonicalPath,
+  gatewayRoutes,
+  methods,
+  type Rate,
+  type Rates,
+  type Target,
+  timeouts,
+} from './route-table.ts'
 import { sendFile, sendWeb } from './static-files.ts'
 
 const canonical = new RegExp(canonicalPath)
 const compiled = gatewayRoutes.map(({ pattern, target }) => ({ pattern: new RegExp(pattern), target }))
 
+/** Whoever takes us for a forward proxy writes `GET http://host/path`; every server has to understand it. */
+const originForm = (url: string): string => url.replace(/^https?:\/\/[^/?#]+(?=[/?]|$)/, '') || '/'
+
 const targetOf = (url: string): Target | undefined =>
   canonical.test(url) ? compiled.find(({ pattern }) => pattern.test(url))?.target : undefined
 
+const options = {
+  /** How often Node looks for requests that take too long. */
+  connectionsCheckingInterval: 5_000,
+  // It would answer in its own words.
+  requireHostHeader: false,
+}
+
 const newTraceId = (): string => randomBytes(16).toString('hex')
 
-type WithinRate = (zone: keyof typeof rates, request: IncomingMessage) => Promise<boolean>
-function createRateLimits({ rateLimits }: GatewaySettings): WithinRate {
-  if (!rateLimits) return async () => true
-  const limiterOf = ({ perSecond, burst }: { perSecond: number; burst: number }) =>
+type WithinRate = (zone: keyof Rates, request: IncomingMessage) => Promise<boolean>
+function createRateLimits({ rates }: GatewaySettings): WithinRate {
+  if (!rates) return async () => true
+  const limiterOf = ({ perSecond, burst }: Rate) =>
     new RateLimiterMemory({ points: burst, duration: burst / perSecond })
   const limiters = { api: limiterOf(rates.api), socket: limiterOf(rates.socket) }
   return (zone, request) =>
@@ -39,6 +58,14 @@ function createRateLimits({ rateLimits }: GatewaySettings): WithinRate {
     )
 }
 
+/** What Node's parser refuses never becomes a request. */
+function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
+  const { _httpMessage: answering } = socket as Duplex & { _httpMessage?: ServerResponse | null }
+  const timedOut = error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+  if (!socket.writable || timedOut || answering?.headersSent) socket.destroy(error)
+  else socket.end(problemOnSocket('request_malformed'))
+}
+
 export interface NodeProxy {
   readonly server: Server
   endSockets(): void
@@ -46,16 +73,22 @@ export interface NodeProxy {
 
 export function createNodeProxy(settings: GatewaySettings, logger: Logger): NodeProxy {
   const answers = createAnswers(settings)
-  const upstreams = createUpstreams(settings, answers, logger)
+  const upstreams = createUpstreams(settings, answers, logger, () => !server.listening)
   const withinRate = createRateLimits(settings)
 
   async function serve(request: IncomingMessage, response: ServerResponse, traceId: string): Promise<void> {
-    const target = targetOf(request.url ?? '')
     const refuse = (code: Parameters<typeof answers.refuse>[2]) => answers.refuse(request, response, code)
+    const { host = '' } = request.headers
+    if (host === '' && request.httpVersion !== '1.0') return refuse('request_malformed')
+    request.url = originForm(request.url ?? '')
+    const target = targetOf(request.url)
     const readOnly = request.method === 'GET' || request.method === 'HEAD'
-    if (target === undefined || target.kind === 'unknown') return refuse('route_not_found')
+    if (target === undefined) return refuse('route_not_found')
     if (!(methods as readonly string[]).includes(request.method ?? '')) return refuse('method_not_allowed')
     switch (target.kind) {
+      case 'api':
+      case 'nothing':
+        return refuse('route_not_found')
       case 'health':
         answers.secure(request, response, 'data')
         response.setHeader('Content-Type', 'application/json')
@@ -106,21 +139,34 @@ export function createNodeProxy(settings: GatewaySettings, logger: Logger): Node
   }
 
   async function upgrade(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
-    if (targetOf(request.url ?? '')?.kind !== 'realtime') socket.end(problemOnSocket('route_not_found'))
+    if (request.headers.upgrade?.toLowerCase() !== 'websocket') ignoreUpgrade(request, socket)
+    else if (targetOf(request.url ?? '')?.kind !== 'realtime') socket.end(problemOnSocket('route_not_found'))
     else if (!(await withinRate('socket', request))) socket.end(problemOnSocket('rate_limited'))
     else await upstreams.upgrade(request, socket, head, newTraceId())
   }
 
+  /** Whoever offers HTTP/2, as curl does, takes an answer in HTTP/1.1. Of a body nothing was read by now. */
+  function ignoreUpgrade(request: IncomingMessage, socket: Socket): void {
+    if (request.method !== 'GET' && request.method !== 'HEAD')
+      return void socket.end(problemOnSocket('request_malformed'))
+    const response = new ServerResponse(request)
+    response.shouldKeepAlive = false
+    response.assignSocket(socket)
+    response.on('finish', () => socket.end())
+    listener(request, response)
+  }
+
   const server =
     settings.tls === undefined
-      ? createServer(listener)
+      ? createServer(options, listener)
       : createTlsServer(
-          { cert: readFileSync(settings.tls.cert), key: readFileSync(settings.tls.key) },
+          { ...options, cert: readFileSync(settings.tls.cert), key: readFileSync(settings.tls.key) },
           listener,
         )
   server.headersTimeout = timeouts.requestSeconds * 1000
   server.requestTimeout = timeouts.requestSeconds * 1000
   server.keepAliveTimeout = timeouts.keepAliveSeconds * 1000
+  server.on('clientError', refuseMalformed)
   server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     socket.on('error', () => socket.destroy())
     upgrade(request, socket, head).catch((error) => {

@@ -5,6 +5,7 @@ import type { AppId } from '@parley/contracts'
 import type { Logger } from '@parley/kit'
 import { createProxyServer } from 'httpxy'
 import type { GatewaySettings } from './config.ts'
+import { cacheControl } from './headers.ts'
 import { type Answers, problemOnSocket } from './node-answers.ts'
 import { problemType } from './problems.ts'
 import {
@@ -29,17 +30,24 @@ function kept(request: IncomingMessage, names: readonly string[]): Record<string
   return headers
 }
 
-/** undefined: larger than the limit. Read whole before anything is passed on, as NGINX does. */
-async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
-  if (Number(request.headers['content-length'] ?? 0) > bodyLimitBytes) return undefined
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length
-    if (bytes > bodyLimitBytes) return undefined
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
+/**
+ * undefined: larger than the limit. Read whole before anything is passed on, as NGINX does. What is over the limit is
+ * read too, and dropped: to end the connection before would take the answer away from a client that is still sending.
+ */
+function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
+  return new Promise((resolve, reject) => {
+    if (Number(request.headers['content-length'] ?? 0) > bodyLimitBytes) resolve(undefined)
+    let chunks: Buffer[] = []
+    let bytes = 0
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length
+      if (bytes <= bodyLimitBytes) return void chunks.push(chunk)
+      chunks = []
+      resolve(undefined)
+    })
+    request.on('end', () => resolve(Buffer.concat(chunks)))
+    request.on('error', reject)
+  })
 }
 
 export interface Upstreams {
@@ -50,7 +58,13 @@ export interface Upstreams {
   endSockets(): void
 }
 
-export function createUpstreams(settings: GatewaySettings, answers: Answers, logger: Logger): Upstreams {
+export function createUpstreams(
+  settings: GatewaySettings,
+  answers: Answers,
+  logger: Logger,
+  /** Whether the server takes no new connections: then those that it has shall end with their answer. */
+  isClosing: () => boolean,
+): Upstreams {
   // Two, because httpxy prefers the options of the proxy to those of a call, and an upgrade must not take a pooled
   // connection.
   const web = createProxyServer({
@@ -80,7 +94,8 @@ export function createUpstreams(settings: GatewaySettings, answers: Answers, log
   })
   web.on('proxyRes', (answer, request, response) => {
     for (const name of hiddenAnswerHeaders) delete answer.headers[name]
-    answer.headers.connection = response.shouldKeepAlive ? 'keep-alive' : 'close'
+    answer.headers.connection = response.shouldKeepAlive && !isClosing() ? 'keep-alive' : 'close'
+    answer.headers['cache-control'] ??= cacheControl.never
     if (![500, 502, 504].includes(answer.statusCode ?? 502)) return
     // daprd says 500 in its own words when it cannot reach the app.
     const ofAnApp = answer.headers['content-type']?.startsWith(problemType) ?? false

@@ -4,6 +4,7 @@ import { bodyLimitBytes } from './route-table.ts'
 const retryAfterMs = 1_000
 
 const errors = {
+  request_malformed: {},
   route_not_found: {},
   method_not_allowed: {},
   body_too_large: {

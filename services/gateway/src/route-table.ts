@@ -25,7 +25,9 @@ export type Target =
   | { readonly kind: 'invoke'; readonly app: AppId; readonly path?: string }
   | { readonly kind: 'realtime' }
   | { readonly kind: 'file'; readonly file: (docsRoot: string) => string; readonly page: 'docs' | 'data' }
-  | { readonly kind: 'unknown' }
+  /** What no app owns below the path that all of them share. */
+  | { readonly kind: 'api' }
+  | { readonly kind: 'nothing' }
   | { readonly kind: 'web' }
 
 export interface GatewayRoute {
@@ -43,6 +45,12 @@ const exactly = (path: string, target: Target): GatewayRoute => ({
 const below = (path: string, target: Target): GatewayRoute => ({
   path,
   pattern: `^${path}(?:/[^/?]+)*${query}$`,
+  target,
+})
+
+const allOf = (path: string, target: Target): GatewayRoute => ({
+  path,
+  pattern: `^${path.replaceAll('.', '\\.')}(?:[/?]|$)`,
   target,
 })
 
@@ -72,8 +80,10 @@ export const gatewayRoutes: readonly GatewayRoute[] = [
   file('/api/docs/swagger-ui.css', 'docs', () => `${swagger}/swagger-ui.css`),
   file('/api/docs/swagger-ui.js', 'docs', () => `${swagger}/swagger-ui-bundle.js`),
   ...[...apiOwners()].map(([path, app]) => below(path, { kind: 'invoke', app })),
-  { path: '/api', pattern: '^/api(?:[/?]|$)', target: { kind: 'unknown' } },
+  allOf('/api', { kind: 'api' }),
   exactly('/socket.io/', { kind: 'realtime' }),
+  // What others take for a door of the sidecar or of a service is no place in the web app either.
+  ...['/socket.io', '/v1.0', '/internal', '/events', '/dapr'].map((path) => allOf(path, { kind: 'nothing' })),
   { path: '/', pattern: '^/', target: { kind: 'web' } },
 ]
 
@@ -105,11 +115,17 @@ export const webSocketHeaders = [
 /** What is said about the software behind, and what only holds for one hop. */
 export const hiddenAnswerHeaders = ['x-powered-by', 'server', 'keep-alive'] as const
 
+export interface Rate {
+  readonly perSecond: number
+  readonly burst: number
+}
+export type Rates = Readonly<Record<'api' | 'socket', Rate>>
+
 /** Per address. Generous: an office behind one address must fit; the services have limits of their own per person. */
-export const rates = {
+export const defaultRates: Rates = {
   api: { perSecond: 200, burst: 800 },
   socket: { perSecond: 50, burst: 500 },
-} as const
+}
 
 export const bodyLimitBytes = limits.requestBodyBytes
 
@@ -120,7 +136,8 @@ export const timeouts = {
   connectSeconds: 3,
   /** A message is answered within 30 s, if only by `unavailable`. */
   answerSeconds: 40,
-  /** Socket.IO pings every 25 s; a socket may be silent for longer only where that is switched off. */
-  socketIdleSeconds: 2 * 60 * 60,
-  drainSeconds: 5,
+  /** Socket.IO pings every 25 s and waits 20 s for the answer: what is silent for longer is dead. */
+  socketIdleSeconds: 90,
+  /** For requests that are being served when the gateway stops. Open WebSockets make use of all of it. */
+  drainSeconds: 3,
 } as const

@@ -94,7 +94,7 @@ export const gateway =
       webRoot: '/nowhere',
       docsRoot: '/nowhere',
       // Everybody in a test comes from one address.
-      rateLimits: false,
+      rates: undefined,
       tls: undefined,
     }
     const proxy = createNodeProxy(settings, logger)
