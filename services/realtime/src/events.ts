@@ -33,7 +33,7 @@ export function nodeEvents(deps: {
         for (const { conversationId, entries, memberIds } of event.data.conversations) {
           receipts.saw(conversationId, memberIds)
           for (const entry of entries) batcher.stored(conversationId, entry)
-          rooms.stored(conversationId, entries)
+          rooms.stored(conversationId, entries, memberIds)
         }
         return
       case 'message.rejected':

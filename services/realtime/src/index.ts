@@ -2,3 +2,5 @@
 export { createBatcher } from './batches/batcher.ts'
 export * from './batches/outcome.ts'
 export * from './delivery/delivery.ts'
+export { createAdditions } from './rooms/additions.ts'
+export { recentChanges } from './rooms/recent-changes.ts'

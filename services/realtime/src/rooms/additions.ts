@@ -26,6 +26,8 @@ export interface Additions {
   emitted(id: ConversationId, entry: Entry): void
   added(id: ConversationId, userId: UserId, entry?: Entry): void
   removed(id: ConversationId, userId: UserId): void
+  /** All members here come in soon. */
+  isPending(id: ConversationId): boolean
 }
 
 interface Pending {
@@ -89,6 +91,7 @@ export function createAdditions(ports: AdditionPorts): Additions {
 
   return {
     added,
+    isPending: (id) => pending.has(id),
     emitted(id, entry) {
       const waiting = pending.get(id)
       if (!waiting) return

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
-import { conversationChanged } from '@parley/contracts'
+import { conversationChanged, messageStored } from '@parley/contracts'
 import { eventually, type Realtime, startRealtime } from '../testing/harness.ts'
 
 let chat: Realtime
@@ -49,6 +49,36 @@ describe('delivery', () => {
     )
     const added = await cid.next<{ conversation: { id: string; memberCount: number } }>('conversation:added')
     assert.deepEqual([added.conversation.id, added.conversation.memberCount], [room, 2])
+  })
+
+  it('brings in whose addition was lost, with the next entry; and nobody who is a member no more', async () => {
+    chat = await startRealtime()
+    const room = chat.room('room', 'ann', 'bob')
+    const cid = await chat.ready('cid')
+    const empty = chat.room('empty', 'far')
+    chat.append(room, chat.member(room, 'cid', 'added'))
+    // The node is past the addition when it hears of the room: no gap shows it.
+    const ann = await chat.ready('ann')
+    chat.append(empty, chat.member(empty, 'cid', 'added'))
+    await chat.tell(room, chat.append(room, chat.message(room)))
+    await chat.tell(empty, chat.append(empty, chat.message(empty)))
+    await cid.next('conversation:added', 2)
+    await chat.tell(room, chat.append(room, chat.message(room)))
+    await chat.tell(empty, chat.append(empty, chat.message(empty)))
+    await cid.next('entry', 2)
+    assert.deepEqual(cid.seqs().sort(), [3, 3])
+    const old = chat.append(room, chat.message(room))
+    chat.append(room, chat.member(room, 'cid', 'removed'))
+    await chat.tell(room, chat.append(room, chat.message(room)))
+    await cid.next('conversation:removed')
+    await chat.event(messageStored, {
+      conversations: [
+        { conversationId: room, kind: 'group', entries: old, memberIds: ['ann', 'bob', 'cid'] },
+      ],
+    })
+    await chat.tell(room, chat.append(room, chat.message(room)))
+    await ann.next('entry', 6)
+    assert.equal(cid.heard.filter(({ name }) => name === 'conversation:added').length, 2)
   })
 
   it('brings a conversation to a node that had nobody in it', async () => {

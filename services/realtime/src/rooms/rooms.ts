@@ -9,8 +9,8 @@ import { recentChanges } from './recent-changes.ts'
 
 /** Which sockets of this node are in which conversations, and what they get there. */
 export interface Rooms {
-  /** Entries that are durable, from whichever node heard of them. */
-  stored(conversationId: ConversationId, entries: readonly Entry[]): void
+  /** Entries that are durable, from whichever node heard of them, and who are members after them, where few are. */
+  stored(conversationId: ConversationId, entries: readonly Entry[], memberIds?: readonly UserId[]): void
   heads(heads: Readonly<Record<ConversationId, number>>): void
   /** Brings a new socket into all its conversations. Resolves when nothing passes it by any more. */
   enter(socket: ChatSocket): Promise<void>
@@ -32,6 +32,8 @@ export function createRooms(deps: {
   const { io, backend, clock, logger } = deps
   const { adapter } = io.of('/')
   const changes = recentChanges(rememberedUsers)
+  /** Sockets whose list of conversations is being read. */
+  const entering = new Set<string>()
 
   const socketsOf = (userId: UserId): ChatSocket[] =>
     [...(adapter.rooms.get(userRoom(userId)) ?? [])].flatMap((id) => io.sockets.sockets.get(id) ?? [])
@@ -82,6 +84,20 @@ export function createRooms(deps: {
     }
   }
 
+  const isOutside = (id: ConversationId, userId: UserId): boolean =>
+    isLocal(userId) &&
+    socketsOf(userId).some((socket) => !entering.has(socket.id) && !socket.rooms.has(conversationRoom(id)))
+
+  /** Members who are here but not in the room: the event that added them never came to this node. */
+  function bringIn(id: ConversationId, last: number, memberIds: readonly UserId[]): void {
+    if (additions.isPending(id) || (delivery.emitted(id) ?? last) < last) return
+    for (const userId of memberIds) {
+      if (!isOutside(id, userId)) continue
+      if (delivery.emitted(id) === undefined) delivery.track(id, last)
+      additions.added(id, userId)
+    }
+  }
+
   async function membershipsOf(socket: ChatSocket) {
     for (let failures = 0; socket.connected; failures++) {
       try {
@@ -99,7 +115,8 @@ export function createRooms(deps: {
     const { userId, sessionId } = socket.data
     // First, so that additions from here on reach it while its list is being read.
     void socket.join([userRoom(userId), sessionRoom(sessionId)])
-    const items = await membershipsOf(socket)
+    entering.add(socket.id)
+    const items = await membershipsOf(socket).finally(() => entering.delete(socket.id))
     if (!socket.connected) return
     const recent = changes.of(userId)
     const listed = items.filter(({ conversationId, head }) => {
@@ -116,9 +133,10 @@ export function createRooms(deps: {
   }
 
   return {
-    stored(id, entries) {
+    stored(id, entries, memberIds = []) {
       for (const entry of entries) changes.saw(id, entry)
       delivery.stored(id, entries)
+      bringIn(id, entries.at(-1)?.seq ?? 0, memberIds)
     },
     heads(heads) {
       delivery.heads(heads)
