@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { startMqtt } from './mqtt.mjs'
+import { demandProgram } from './packages.mjs'
 import { demandFreePorts } from './ports.mjs'
 import { startPostgres } from './postgres.mjs'
 import { demandSecrets, readResources, requiredSecrets, resourcePaths } from './profiles.mjs'
@@ -17,12 +18,39 @@ import { step, warn } from './terminal.mjs'
  * @property {(hurry?: AbortSignal) => Promise<void>} stop
  */
 
-/** @param {number} offset */
+/**
+ * By server; `<server>-…` are further ports of it.
+ * @param {number} offset
+ * @returns {Record<string, number>}
+ */
 export const serverPorts = (offset) => ({
   postgres: 15432 + offset,
   mqtt: 11883 + offset,
   redis: 16379 + offset,
 })
+
+/**
+ * @typedef {object} Place
+ * @property {string} dataDir
+ * @property {number} port
+ * @property {string} password
+ *
+ * @typedef {object} Started
+ * @property {import('./processes.mjs').ProcessId} [id]
+ * @property {Promise<unknown>} [exited]
+ * @property {(hurry?: AbortSignal) => Promise<void>} stop
+ *
+ * @typedef {object} Server
+ * @property {() => Promise<void>} [provide] gets what it needs and this machine lacks
+ * @property {(place: Place) => Promise<Started>} start
+ */
+
+/** @type {Record<string, Server>} */
+const servers = {
+  postgres: { start: startPostgres },
+  redis: { provide: () => demandProgram('redis-server', 'redis-url'), start: startRedis },
+  mqtt: { start: ({ port, password }) => startMqtt({ port, password, onWarning: warn }) },
+}
 
 /**
  * @param {{ profile: import('./profiles.mjs').Profile, dataDir: string, portOffset: number }} options
@@ -38,30 +66,19 @@ export async function startInfrastructure({ profile, dataDir, portOffset }) {
   demandSecrets(resources, secrets)
   saveSecrets(dataDir, secrets)
 
-  const password = (/** @type {string} */ name) => /** @type {string} */ (secrets[`${name}-password`])
-  /** @type {{ name: string, start: () => Promise<any> }[]} */
-  const wanted = []
-  if (own.postgres) {
-    wanted.push({
-      name: 'postgres',
-      start: () => startPostgres({ dataDir, port: ports.postgres, password: password('postgres') }),
-    })
-  }
-  if (own.redis)
-    wanted.push({
-      name: 'redis',
-      start: () => startRedis({ dataDir, port: ports.redis, password: password('redis') }),
-    })
-  if (own.mqtt) {
-    wanted.push({
-      name: 'mqtt',
-      start: () => startMqtt({ port: ports.mqtt, password: password('mqtt'), onWarning: warn }),
-    })
-  }
-  const portOf = (/** @type {string} */ name) => ports[/** @type {keyof typeof ports} */ (name)]
-  await demandFreePorts(wanted.map(({ name }) => ({ port: portOf(name), what: name })))
+  const wanted = Object.entries(servers).filter(([name]) => own.has(name))
+  const belongs = (/** @type {string} */ port) =>
+    wanted.some(([name]) => port === name || port.startsWith(`${name}-`))
+  await demandFreePorts(
+    Object.entries(ports).flatMap(([what, port]) => (belongs(what) ? [{ port, what }] : [])),
+  )
+  for (const [, server] of wanted) await server.provide?.()
+  const portOf = (/** @type {string} */ name) => /** @type {number} */ (ports[name])
+  const passwordOf = (/** @type {string} */ name) => /** @type {string} */ (secrets[`${name}-password`])
+  const start = async (/** @type {string} */ name, /** @type {Server} */ server) =>
+    started.set(name, await server.start({ dataDir, port: portOf(name), password: passwordOf(name) }))
 
-  /** @type {Map<string, any>} */
+  /** @type {Map<string, Started>} */
   const started = new Map()
   let stopping = false
   const stop = async (/** @type {AbortSignal | undefined} */ hurry = undefined) => {
@@ -69,14 +86,12 @@ export async function startInfrastructure({ profile, dataDir, portOffset }) {
     for (const server of [...started.values()].reverse()) await server.stop(hurry)
   }
   try {
-    await step(`Servers: ${wanted.map(({ name }) => name).join(', ') || 'none of ours'}`, () =>
+    await step(`Servers: ${wanted.map(([name]) => name).join(', ') || 'none of ours'}`, () =>
       // Settled, not raced: one that fails must not leave another behind that starts a moment later.
-      Promise.allSettled(wanted.map(async ({ name, start }) => started.set(name, await start()))).then(
-        (results) => {
-          const failure = results.find((result) => result.status === 'rejected')
-          if (failure) throw failure.reason
-        },
-      ),
+      Promise.allSettled(wanted.map(([name, server]) => start(name, server))).then((results) => {
+        const failure = results.find((result) => result.status === 'rejected')
+        if (failure) throw failure.reason
+      }),
     )
   } catch (error) {
     await stop()

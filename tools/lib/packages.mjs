@@ -1,9 +1,9 @@
-// Programs from Debian that some tests need. Installed where this may be done; else those tests say why they are skipped.
+// Programs from Debian that servers and tests need. Installed where this may be done; else somebody says what to do.
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { run, step, warn } from './terminal.mjs'
+import { run, SetupError, step, warn } from './terminal.mjs'
 
-/** Program → package. */
+/** Program → package, of which tests have need. */
 const programs = {
   nginx: 'nginx-light',
   'redis-server': 'redis-server',
@@ -11,31 +11,63 @@ const programs = {
   chromium: 'chromium',
 }
 
-const isThere = (/** @type {string} */ program) =>
-  [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin'].some((path) => existsSync(join(path, program)))
+/**
+ * @param {string} program
+ * @returns {string | undefined} its path
+ */
+export const findProgram = (program) =>
+  [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
+    .map((path) => join(path, program))
+    .find((path) => existsSync(path))
 
+/** Those tests whose programs cannot be had say why they are skipped. */
 export async function providePrograms() {
-  const missing = Object.entries(programs).filter(([program]) => !isThere(program))
+  const missing = Object.entries(programs).filter(([program]) => !findProgram(program))
   if (missing.length === 0) return
-  const packages = missing.map(([, name]) => name)
-  if (process.getuid?.() !== 0 || !isThere('apt-get')) {
+  if (!mayInstall()) {
     warn(`Not here: ${missing.map(([program]) => program).join(', ')}. The tests that need them are skipped.`)
     return
   }
-  await step(
+  const failure = await install(missing.map(([, name]) => name))
+  if (failure) warn(`apt-get cannot install them: ${failure}`)
+}
+
+/**
+ * For a server that a profile needs.
+ * @param {string} program
+ * @param {string} secret where the address of another one would be
+ * @param {string} [name] of its package
+ */
+export async function demandProgram(program, secret, name = program) {
+  if (findProgram(program)) return
+  const failure = mayInstall() ? await install([name]) : 'only root may install it'
+  if (findProgram(program)) return
+  throw new SetupError(
+    `This profile needs ${program}, which is not here (${failure || 'it is not in the package'}): install it (Debian: \`apt-get install ${name}\`), or put the address of your own server as "${secret}" into .data/secrets.json.`,
+  )
+}
+
+const mayInstall = () => process.getuid?.() === 0 && findProgram('apt-get') !== undefined
+
+/**
+ * @param {readonly string[]} packages
+ * @returns {Promise<string | undefined>} what went wrong
+ */
+async function install(packages) {
+  return step(
     `Installing ${packages.join(', ')}`,
     async () => {
       const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-      // A server that a package brings must not run: the tests start their own.
-      await run('apt-get', ['update', '-qq'], { env })
+      // Another start may install something at the same time.
+      const wait = ['-o', 'DPkg::Lock::Timeout=300']
+      await run('apt-get', [...wait, 'update', '-qq'], { env })
       const { code, output } = await run(
         'apt-get',
-        ['install', '-y', '-qq', '--no-install-recommends', ...packages],
-        {
-          env: { ...env, RUNLEVEL: '1' },
-        },
+        [...wait, 'install', '-y', '-qq', '--no-install-recommends', ...packages],
+        // A server that a package brings must not run: we start our own.
+        { env: { ...env, RUNLEVEL: '1' } },
       )
-      if (code !== 0) warn(`apt-get cannot install them: ${output.trim().split('\n').at(-1)}`)
+      return code === 0 ? undefined : output.trim().split('\n').at(-1)
     },
     { estimateSeconds: 60 },
   )

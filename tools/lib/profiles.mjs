@@ -97,7 +97,8 @@ export function requiredSecrets(resources) {
  */
 export function demandSecrets(resources, secrets) {
   for (const [name, file] of requiredSecrets(resources)) {
-    if (!secrets[name]) {
+    // An empty one says something, too: no endpoint of its own, say.
+    if (secrets[name] === undefined) {
       throw new SetupError(
         `${file} needs the secret "${name}": add it to .data/secrets.json with the address of your server, then start again.`,
       )

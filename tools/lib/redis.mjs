@@ -4,19 +4,12 @@ import { mkdirSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { startServerProcess } from './server-process.mjs'
-import { run, SetupError } from './terminal.mjs'
 
 /**
  * @param {{ dataDir: string, port: number, password: string }} options
  * @returns {Promise<import('./server-process.mjs').ServerProcess>}
  */
 export async function startRedis({ dataDir, port, password }) {
-  const found = await run('redis-server', ['--version']).catch(() => undefined)
-  if (found?.code !== 0) {
-    throw new SetupError(
-      'This profile needs a Redis: install redis-server (Debian: `apt-get install redis-server`), or put the address of yours as "redis-url" into .data/secrets.json.',
-    )
-  }
   const directory = join(dataDir, 'redis')
   mkdirSync(directory, { recursive: true })
   const settings = [

@@ -7,8 +7,39 @@ import { SetupError } from './terminal.mjs'
 
 /** @typedef {Record<string, string>} Secrets */
 
+/**
+ * The servers that can be ours: where one is, in the words that its components take.
+ * @type {Record<string, (port: number, password: string) => string>}
+ */
+const ourAddress = {
+  postgres: (port, password) =>
+    `host=127.0.0.1 port=${port} user=parley password=${password} dbname=parley sslmode=disable`,
+  mqtt: (port, password) => `mqtt://parley:${password}@127.0.0.1:${port}`,
+  redis: (port, password) => `redis://:${password}@127.0.0.1:${port}`,
+}
+
+/**
+ * Some components take the address in parts: the secrets that we make of it.
+ * @type {Record<string, { example: string, names: string[], read: (url: string) => string[] | undefined }>}
+ */
+const addressParts = {
+  redis: {
+    example: 'redis://:password@host:6379',
+    names: ['redis-host', 'redis-auth'],
+    read: (text) => {
+      const url = parseUrl(text)
+      return url && [`${url.hostname}:${url.port || 6379}`, decodeURIComponent(url.password)]
+    },
+  },
+}
+const parseUrl = (/** @type {string} */ text) => (URL.canParse(text) ? new URL(text) : undefined)
+
 const newPassword = () => randomBytes(24).toString('base64url')
-const generated = ['postgres-password', 'mqtt-password', 'redis-password', 'app-api-token', 'dapr-api-token']
+const generated = [
+  ...Object.keys(ourAddress).map((name) => `${name}-password`),
+  'app-api-token',
+  'dapr-api-token',
+]
 
 /**
  * @param {string} dataDir
@@ -48,44 +79,37 @@ export function saveSecrets(dataDir, secrets) {
  * Where each server is: ours, unless the file names another one. Our own addresses are there only while the profile
  * uses them: a service takes the presence of `redis-url` to mean that there is a Redis.
  * @param {Secrets} secrets changed in place
- * @param {{ postgres: number, mqtt: number, redis: number }} ports
+ * @param {Readonly<Record<string, number>>} ports
  * @param {(secret: string) => boolean} isUsed whether a component of the profile refers to it
- * @returns {{ postgres: boolean, mqtt: boolean, redis: boolean }} which of them are ours to start
+ * @returns {Set<string>} the servers that are ours to start
  */
 export function addressServers(secrets, ports, isUsed) {
-  const address = (
-    /** @type {string} */ name,
-    /** @type {boolean} */ used,
-    /** @type {string} */ url,
-    /** @type {string} */ password,
-  ) => {
-    const ours = !secrets[name] || secrets[name].includes(password)
-    if (ours && used) secrets[name] = url
-    else if (ours) delete secrets[name]
-    return ours && used
-  }
-  const [postgres = '', mqtt = '', redis = ''] = ['postgres', 'mqtt', 'redis'].map(
-    (name) => secrets[`${name}-password`],
-  )
-  const usesRedis = isUsed('redis-host')
-  const own = {
-    postgres: address(
-      'postgres-url',
-      isUsed('postgres-url'),
-      `host=127.0.0.1 port=${ports.postgres} user=parley password=${postgres} dbname=parley sslmode=disable`,
-      postgres,
-    ),
-    mqtt: address('mqtt-url', isUsed('mqtt-url'), `mqtt://parley:${mqtt}@127.0.0.1:${ports.mqtt}`, mqtt),
-    redis: address('redis-url', usesRedis, `redis://:${redis}@127.0.0.1:${ports.redis}`, redis),
-  }
-  // Dapr's Redis components take the address in parts.
-  const url = secrets['redis-url'] ? new URL(secrets['redis-url']) : undefined
-  if (url) {
-    secrets['redis-host'] = `${url.hostname}:${url.port || 6379}`
-    secrets['redis-auth'] = decodeURIComponent(url.password)
-  } else {
-    delete secrets['redis-host']
-    delete secrets['redis-auth']
+  const own = new Set()
+  for (const [name, address] of Object.entries(ourAddress)) {
+    const url = `${name}-url`
+    const password = /** @type {string} */ (secrets[`${name}-password`])
+    const isOurs = !secrets[url] || secrets[url].includes(password)
+    if (isOurs && [url, ...(addressParts[name]?.names ?? [])].some(isUsed)) {
+      secrets[url] = address(/** @type {number} */ (ports[name]), password)
+      own.add(name)
+    } else if (isOurs) delete secrets[url]
+    setParts(secrets, name)
   }
   return own
+}
+
+/**
+ * @param {Secrets} secrets
+ * @param {string} server
+ */
+function setParts(secrets, server) {
+  const { names, read, example } = addressParts[server] ?? { names: [] }
+  for (const name of names) delete secrets[name]
+  const url = secrets[`${server}-url`]
+  if (!url || !read) return
+  const values = read(url)
+  if (!values) {
+    throw new SetupError(`"${server}-url" in .data/secrets.json is no address such as ${example}: mend it.`)
+  }
+  for (const [index, name] of names.entries()) secrets[name] = values[index] ?? ''
 }
