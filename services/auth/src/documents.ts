@@ -51,6 +51,8 @@ export const sessionRecord = z.object({
   passwordVersion: z.number().int(),
   familyHash: z.string(),
   secretHash: z.string(),
+  /** Never leaves auth: see `nextRefreshToken`. */
+  seed: z.string(),
   revoked: z.object({ at: timestamp, reason: z.string() }).optional(),
 })
 export type SessionRecord = z.infer<typeof sessionRecord>

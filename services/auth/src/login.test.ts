@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { limits } from '@parley/contracts'
+import { createPasswords } from './passwords.ts'
 import { startAuth } from './testing/start-auth.ts'
 import { goOn, together } from './testing/stubs.ts'
 
@@ -26,6 +27,29 @@ test('a wrong password and an unknown name look the same', async () => {
   assert.equal(wrong.body.code, 'bad_credentials')
   for (const name of ['nobody', '', ' ', 'a||b', '\u0000'])
     assert.deepEqual((await auth.login(name, 'wrong horse')).body, wrong.body, JSON.stringify(name))
+})
+
+test('a wrong password and an unknown name cost the same: two reads and a hash', async () => {
+  const reads: string[] = []
+  const hashes: (string | undefined)[] = []
+  const right = createPasswords({ algorithm: 2, memoryCost: 8, timeCost: 1, parallelism: 1 })
+  await using auth = await startAuth({
+    passwords: {
+      hash: right.hash,
+      verify(stored, password) {
+        hashes.push(stored)
+        return right.verify(stored, password)
+      },
+    },
+  })
+  await auth.register('ada')
+  auth.steps.before = (access, family) => void reads.push(`${access} ${family}`)
+  await auth.login('ada', 'wrong horse')
+  const known = reads.splice(0)
+  await auth.login('nobody', 'wrong horse')
+  assert.deepEqual(known, ['get username', 'get user'])
+  assert.deepEqual(reads, known)
+  assert.deepEqual([hashes.length, typeof hashes[0], hashes[1]], [2, 'string', undefined])
 })
 
 test('logins are limited by account and address, the right password too', async () => {

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, createHmac, randomBytes } from 'node:crypto'
 import { type SessionId, sessionId } from '@parley/contracts'
 
 /**
@@ -16,10 +16,30 @@ export interface RefreshToken {
 
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('base64url')
 
-export const newRefreshToken = (id: SessionId, family: Buffer = randomBytes(familyBytes)): RefreshToken => ({
+export const newRefreshToken = (id: SessionId): RefreshToken => ({
   sessionId: id,
-  family,
+  family: randomBytes(familyBytes),
   secret: randomBytes(secretBytes),
+})
+
+/** What only the server knows of a session, for `nextRefreshToken`. */
+export const newSeed = (): string => randomBytes(secretBytes).toString('base64url')
+
+/**
+ * The token after this one. With a client id it is always the same, so that a request whose answer was lost can be
+ * repeated: made from what only the client has (the token and the id) and what only the server has (the seed), it is
+ * derived by neither a thief of the token nor a reader of the store.
+ */
+export const nextRefreshToken = (
+  token: RefreshToken,
+  seed: string,
+  clientId: string | undefined,
+): RefreshToken => ({
+  ...token,
+  secret:
+    clientId === undefined
+      ? randomBytes(secretBytes)
+      : createHmac('sha256', seed).update(token.secret).update(clientId).digest(),
 })
 
 export const formatRefreshToken = (token: RefreshToken): string =>

@@ -23,7 +23,7 @@ export function mountAccountRoutes(http: HttpApp, parts: AuthParts): void {
   })
   handle(http, contracts.refresh, async ({ body }) => ({
     status: 200,
-    body: await tokensOf(await sessions.refresh(body.refreshToken)),
+    body: await tokensOf(await sessions.refresh(body.refreshToken, body.clientId)),
   }))
   handle(http, contracts.logout, async ({ caller }) => {
     await sessions.revoke(caller.userId, caller.sessionId, 'logout')

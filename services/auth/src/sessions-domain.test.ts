@@ -22,6 +22,7 @@ const session: SessionRecord = {
   passwordVersion: 2,
   familyHash: 'family',
   secretHash: 'newest',
+  seed: 'seed',
 }
 const changedBy = (by: string): UserRecord => ({
   ...user,
@@ -42,25 +43,41 @@ test('a session is alive while it is not revoked and its password is the present
 })
 
 test('what a refresh token leads to', () => {
-  const newest = { familyHash: 'family', secretHash: 'newest' }
-  const used = { familyHash: 'family', secretHash: 'used' }
-  const forged = { familyHash: 'other', secretHash: 'newest' }
-  const cases: readonly [string, SessionRecord | undefined, UserRecord | undefined, typeof used, string][] = [
+  const of = (secretHash: string, familyHash = 'family') => ({ secretHash, familyHash })
+  /** The present token, with what would follow it. */
+  const newest = [of('newest'), of('after')] as const
+  const used = [of('used'), of('another')] as const
+  /** The present token is what this request was answered with before. */
+  const again = [of('used'), of('newest')] as const
+  const forged = [of('newest', 'other'), of('newest', 'other')] as const
+  const reused = revoked('refresh_reused')
+  const loggedOut = revoked('logout')
+  const cases: readonly (readonly [
+    string,
+    SessionRecord | undefined,
+    UserRecord | undefined,
+    typeof used,
+    string,
+  ])[] = [
     ['newest', session, user, newest, 'rotate'],
     ['used', session, user, used, 'reused'],
+    ['the same request again', session, user, again, 'repeat'],
     ['forged', session, user, forged, 'expired'],
     ['unknown session', undefined, user, newest, 'expired'],
     ['unknown user', session, undefined, newest, 'expired'],
-    ['newest of a family that was reused', revoked('refresh_reused'), user, newest, 'reused'],
-    ['forged, of a family that was reused', revoked('refresh_reused'), user, forged, 'expired'],
-    ['logged out', revoked('logout'), user, newest, 'expired'],
-    ['used, logged out', revoked('logout'), user, used, 'expired'],
+    ['newest of a family that was reused', reused, user, newest, 'reused'],
+    ['the same request again, of a family that was reused', reused, user, again, 'reused'],
+    ['forged, of a family that was reused', reused, user, forged, 'expired'],
+    ['logged out', loggedOut, user, newest, 'expired'],
+    ['used, logged out', loggedOut, user, used, 'expired'],
+    ['the same request again, logged out', loggedOut, user, again, 'expired'],
     ['password changed elsewhere', session, changedBy('s2'), newest, 'expired'],
     ['used, password changed elsewhere', session, changedBy('s2'), used, 'expired'],
+    ['the same request again, password changed elsewhere', session, changedBy('s2'), again, 'expired'],
     ['password changed here', session, changedBy('s1'), newest, 'rotate'],
   ]
-  for (const [name, one, of, presented, verdict] of cases)
-    assert.equal(judgeRefresh(one, of, presented), verdict, name)
+  for (const [name, one, owner, [presented, next], verdict] of cases)
+    assert.equal(judgeRefresh(one, owner, presented, next), verdict, name)
 })
 
 test('the oldest sessions make room', () => {

@@ -1,8 +1,16 @@
 import { type Session, type SessionId, sessionRevoked, type UserId } from '@parley/contracts'
-import { ChatError, type Clock, type DocumentStore, newId } from '@parley/kit'
+import { ChatError, type Clock, type DocumentStore, newId, type Stored } from '@parley/kit'
 import type { Announcer } from './announcer.ts'
 import { type SessionRecord, sessionLists, sessions, type UserRecord, users } from './documents.ts'
-import { formatRefreshToken, hashesOf, newRefreshToken, parseRefreshToken } from './refresh-token.ts'
+import {
+  formatRefreshToken,
+  hashesOf,
+  newRefreshToken,
+  newSeed,
+  nextRefreshToken,
+  parseRefreshToken,
+  type RefreshToken,
+} from './refresh-token.ts'
 import {
   isAlive,
   judgeRefresh,
@@ -11,7 +19,10 @@ import {
   sessionsPerUser,
   withSession,
 } from './sessions-domain.ts'
-import { update } from './update.ts'
+import { createOnce, pause, update } from './update.ts'
+
+/** A race that was lost is followed by a verdict: more tries are for a store that does not say what it did. */
+const refreshAttempts = 8
 
 export interface Opened {
   readonly user: UserRecord
@@ -46,36 +57,44 @@ export function createSessions(deps: { store: DocumentStore; clock: Clock; annou
       lastUsedAt: at,
       passwordVersion: user.password.version,
       ...hashesOf(token),
+      seed: newSeed(),
     }
-    const made = await store.create(sessions, id, record, { expiresAt: clock.now() + sessionLifetimeMs })
-    if (made.outcome !== 'created') throw new ChatError('unavailable')
+    await createOnce(deps, sessions, id, record, { expiresAt: clock.now() + sessionLifetimeMs })
     return { user, sessionId: id, refreshToken: formatRefreshToken(token) }
   }
 
   /**
    * The replace by etag lets one of two that come at once win; the other reads again, finds its token used, and ends
-   * the family. An answer that is lost on its way costs a login: the price of having no grace.
+   * the family, unless it is the same request again. After an unknown outcome we read again, too, and find either the
+   * old token or our own next one.
    */
-  async function refresh(text: string): Promise<Opened> {
+  async function refresh(text: string, clientId?: string): Promise<Opened> {
     const presented = parseRefreshToken(text)
     if (!presented) throw new ChatError('refresh_expired')
-    for (;;) {
-      const stored = await store.get(sessions, presented.sessionId)
+    const { sessionId } = presented
+    let next: RefreshToken | undefined
+    for (let attempt = 0; attempt < refreshAttempts; attempt++) {
+      await pause(clock, attempt)
+      const stored = await store.get(sessions, sessionId)
       const user = stored && (await store.get(users, stored.value.userId))?.value
-      const verdict = judgeRefresh(stored?.value, user, hashesOf(presented))
-      if (!stored || !user || verdict === 'expired') throw new ChatError('refresh_expired')
+      if (!stored || !user) throw new ChatError('refresh_expired')
+      next ??= nextRefreshToken(presented, stored.value.seed, clientId)
+      const verdict = judgeRefresh(stored.value, user, hashesOf(presented), hashesOf(next))
+      if (verdict === 'expired') throw new ChatError('refresh_expired')
       if (verdict === 'reused') {
-        await revoke(user.id, presented.sessionId, reusedReason)
+        await revoke(user.id, sessionId, reusedReason)
         throw new ChatError('refresh_reused')
       }
-      const next = newRefreshToken(presented.sessionId, presented.family)
-      const record = { ...stored.value, ...hashesOf(next), lastUsedAt: now() }
-      const expiresAt = clock.now() + sessionLifetimeMs
-      const outcome = await store.replace(sessions, presented.sessionId, record, stored.etag, { expiresAt })
-      if (outcome === 'unknown') throw new ChatError('unavailable')
-      if (outcome === 'replaced')
-        return { user, sessionId: presented.sessionId, refreshToken: formatRefreshToken(next) }
+      if (verdict === 'repeat' || (await rotate(stored, next)))
+        return { user, sessionId, refreshToken: formatRefreshToken(next) }
     }
+    throw new ChatError('unavailable')
+  }
+
+  async function rotate({ value, etag }: Stored<SessionRecord>, next: RefreshToken): Promise<boolean> {
+    const record = { ...value, ...hashesOf(next), lastUsedAt: now() }
+    const expiresAt = clock.now() + sessionLifetimeMs
+    return (await store.replace(sessions, value.id, record, etag, { expiresAt })) === 'replaced'
   }
 
   /**

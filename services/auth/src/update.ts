@@ -1,4 +1,11 @@
-import { ChatError, type Clock, type DocumentStore, type Family } from '@parley/kit'
+import {
+  ChatError,
+  type Clock,
+  type CreateOutcome,
+  type DocumentStore,
+  type Family,
+  newId,
+} from '@parley/kit'
 
 const attempts = 8
 
@@ -36,4 +43,28 @@ export async function update<T extends object>(
     if (outcome === 'unknown') throw new ChatError('unavailable')
   }
   throw new ChatError('unavailable', { detail: 'too many changes at once' })
+}
+
+/**
+ * Creates, and knows whether it did: an unknown outcome is tried again with the same nonce, which tells a first try that
+ * landed after all from a rival. Throws `unavailable` where it stays unknown: it may have happened.
+ */
+export async function createOnce<T>(
+  options: { store: DocumentStore; clock: Clock },
+  family: Family<T, 'log' | 'versioned'>,
+  key: string,
+  value: T,
+  { expiresAt }: { expiresAt?: number } = {},
+): Promise<Exclude<CreateOutcome<T>, { outcome: 'unknown' }>> {
+  const { store, clock } = options
+  const nonce = newId()
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    await pause(clock, attempt)
+    const made = await store.create(family, key, value, {
+      nonce,
+      ...(expiresAt !== undefined && { expiresAt }),
+    })
+    if (made.outcome !== 'unknown') return made
+  }
+  throw new ChatError('unavailable')
 }

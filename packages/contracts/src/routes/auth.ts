@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { displayName, publicUser, session, user } from '../entities.ts'
-import { sessionId, timestamp, userId } from '../ids.ts'
+import { clientId, sessionId, timestamp, userId } from '../ids.ts'
 import { defineRoute } from '../route.ts'
 
 export const username = z
@@ -62,8 +62,9 @@ export const refresh = defineRoute({
   method: 'POST',
   path: '/api/auth/refresh',
   access: 'public',
-  summary: 'Trade a refresh token for a new pair. Used twice, it ends the session.',
-  body: z.object({ refreshToken: z.string().max(512) }),
+  summary:
+    'Trade a refresh token for a new pair. Used twice, it ends the session; but with the same random clientId it may be sent again until it is answered.',
+  body: z.object({ refreshToken: z.string().max(512), clientId: clientId.optional() }),
   answers: { 200: tokens },
   errors: ['refresh_reused', 'refresh_expired', 'rate_limited', 'unavailable'],
 })

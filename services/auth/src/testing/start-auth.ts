@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import type { AppId, Readiness } from '@parley/contracts'
 import { createLogger, memoryDocumentStore } from '@parley/kit'
 import { createAuthApp } from '../app.ts'
-import { createPasswords } from '../passwords.ts'
+import { createPasswords, type Passwords } from '../passwords.ts'
 import { steppedStore, stubSidecar, testClock } from './stubs.ts'
 
 /** The smallest argon2id there is: tests check what is hashed when, not how long it takes. */
@@ -22,9 +22,11 @@ export async function startAuth(
     rateLimits?: boolean
     readinessOf?: (app: AppId) => Promise<Readiness>
     appApiToken?: string
+    passwords?: Passwords
   } = {},
 ) {
   const clock = testClock()
+  const log: string[] = []
   const memory = memoryDocumentStore(clock)
   const { store, steps } = steppedStore(memory)
   const { sidecar, published, broker } = stubSidecar(options)
@@ -32,11 +34,11 @@ export async function startAuth(
     store,
     sidecar,
     clock,
-    logger: createLogger('auth', 'silent'),
+    logger: createLogger('auth', 'trace', { write: (line) => void log.push(line) }),
     version: '0.0.0',
     rateLimits: options.rateLimits ?? false,
     appApiToken: options.appApiToken,
-    passwords: quickPasswords(),
+    passwords: options.passwords ?? quickPasswords(),
   })
   await auth.ready()
   const server = createServer(auth.http)
@@ -66,6 +68,7 @@ export async function startAuth(
     broker,
     call,
     clock,
+    log,
     published,
     steps,
     store: memory,
@@ -75,7 +78,8 @@ export async function startAuth(
       call('POST', '/api/auth/register', { username, password: 'correct horse', ...more }),
     login: (username: string, password = 'correct horse') =>
       call('POST', '/api/auth/login', { username, password }),
-    refresh: (refreshToken: string) => call('POST', '/api/auth/refresh', { refreshToken }),
+    refresh: (refreshToken: string, clientId?: string) =>
+      call('POST', '/api/auth/refresh', { refreshToken, clientId }),
     validate: (token: string) =>
       call('POST', '/internal/sessions/validate', { token }, { 'dapr-caller-app-id': 'realtime' }),
     async [Symbol.asyncDispose]() {

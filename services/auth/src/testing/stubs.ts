@@ -67,6 +67,10 @@ export type Step = (access: Access, family: string) => void | Promise<void>
 
 export const goOn: Step = () => {}
 
+/** What a write does whose outcome the store then does not tell. Undefined: it tells. */
+export type Doubt = (access: Access, family: string) => 'landed' | 'lost' | undefined
+export const noDoubt: Doubt = () => undefined
+
 export const killBefore =
   (...families: readonly string[]): Step =>
   (access, family) => {
@@ -89,7 +93,7 @@ export function together(count: number, access: Access, family: string): Step {
 }
 
 export function steppedStore(inner: DocumentStore) {
-  const steps: { before: Step } = { before: goOn }
+  const steps: { before: Step; doubt: Doubt } = { before: goOn, doubt: noDoubt }
   const store: DocumentStore = {
     ...inner,
     async get(family, key) {
@@ -99,11 +103,17 @@ export function steppedStore(inner: DocumentStore) {
     },
     async create(family, ...rest) {
       await steps.before('create', family.prefix)
-      return inner.create(family, ...rest)
+      const doubt = steps.doubt('create', family.prefix)
+      if (doubt === 'lost') return { outcome: 'unknown' }
+      const outcome = await inner.create(family, ...rest)
+      return doubt === 'landed' ? { outcome: 'unknown' } : outcome
     },
     async replace(family, ...rest) {
       await steps.before('replace', family.prefix)
-      return inner.replace(family, ...rest)
+      const doubt = steps.doubt('replace', family.prefix)
+      if (doubt === 'lost') return 'unknown'
+      const outcome = await inner.replace(family, ...rest)
+      return doubt === 'landed' ? 'unknown' : outcome
     },
     async delete(family, ...rest) {
       await steps.before('delete', family.prefix)
