@@ -6,7 +6,7 @@ import { normalizeName } from './names.ts'
 import type { Passwords } from './passwords.ts'
 import type { UserIndex } from './search/user-index.ts'
 import type { Opened, Sessions } from './sessions.ts'
-import { update } from './update.ts'
+import { createOnce, update } from './update.ts'
 
 export const publicUserOf = ({ id, username, displayName }: UserRecord): PublicUser => ({
   id,
@@ -56,11 +56,9 @@ export function createAccounts(deps: Deps) {
       createdAt: new Date(clock.now()).toISOString(),
       password: { hash: await passwords.hash(input.password), version: 1 },
     }
-    const made = await store.create(users, user.id, user)
-    if (made.outcome !== 'created') throw new ChatError('unavailable')
-    const named = await store.create(usernames, name, { userId: user.id })
-    // Unknown: it may still be taken for this user, who therefore has to stay.
-    if (named.outcome === 'unknown') throw new ChatError('unavailable')
+    await createOnce(deps, users, user.id, user)
+    // Throws where it stays unknown: the name may still be taken for this user, who therefore has to stay.
+    const named = await createOnce(deps, usernames, name, { userId: user.id })
     if (named.outcome === 'exists') {
       await store
         .delete(users, user.id)

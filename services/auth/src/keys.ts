@@ -1,8 +1,8 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { ChatError, type Clock, type DocumentStore, newId } from '@parley/kit'
+import { type Clock, type DocumentStore, newId } from '@parley/kit'
 import type { z } from 'zod'
 import { signingKeys } from './documents.ts'
-import { update } from './update.ts'
+import { createOnce, update } from './update.ts'
 
 /**
  * The keys that access tokens are signed with. One document; the first replica to start creates it, and those that
@@ -67,8 +67,7 @@ export function createSigningKeys(options: { store: DocumentStore; clock: Clock 
     const found = await store.get(signingKeys, documentKey)
     if (found) return found.value
     const mine: Keys = { active: generate(clock.now()), previous: [] }
-    const made = await store.create(signingKeys, documentKey, mine)
-    if (made.outcome === 'unknown') throw new ChatError('unavailable')
+    const made = await createOnce(options, signingKeys, documentKey, mine)
     return made.outcome === 'exists' ? made.stored.value : mine
   }
 

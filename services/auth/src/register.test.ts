@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { limits, tokens } from '@parley/contracts'
+import { ChatError } from '@parley/kit'
 import { usernames, users } from './documents.ts'
 import { startAuth } from './testing/start-auth.ts'
-import { goOn, killBefore, together } from './testing/stubs.ts'
+import { goOn, killBefore, noDoubt, together } from './testing/stubs.ts'
 
 test('who registers is logged in, found, and announced', async () => {
   await using auth = await startAuth()
@@ -96,6 +97,32 @@ test('killed between index and session: the person logs in', async () => {
   assert.equal(status, 200)
   const sessions = await auth.as(body.accessToken)('GET', '/api/auth/sessions')
   assert.equal(sessions.body.items.length, 1, 'the session that never came is not listed')
+})
+
+for (const family of ['user', 'username', 'session'])
+  for (const what of ['landed', 'lost'] as const)
+    test(`a store that does not tell that a write of ${family} ${what}: the person is in all the same`, async () => {
+      await using auth = await startAuth()
+      const doubts = [what, what]
+      auth.steps.doubt = (access, of) => (access === 'create' && of === family ? doubts.shift() : undefined)
+      const { status, body } = await auth.register('ada')
+      assert.deepEqual([status, doubts.length], [201, 0])
+      assert.equal((await auth.store.get(usernames, 'ada'))?.value.userId, body.user.id)
+      assert.equal((await auth.refresh(body.refreshToken)).status, 200)
+    })
+
+test('a store that never tells whether the name was taken: it is theirs, with their password', async () => {
+  await using auth = await startAuth()
+  auth.steps.doubt = (access, family) => (access === 'create' && family === 'username' ? 'landed' : undefined)
+  let told = 0
+  auth.steps.before = (access, family) => {
+    if (access === 'create' && family === 'username' && ++told > 1) throw new ChatError('unavailable')
+  }
+  assert.equal((await auth.register('ada')).status, 503)
+  auth.steps.before = goOn
+  auth.steps.doubt = noDoubt
+  assert.equal((await auth.register('ada')).body.code, 'username_taken')
+  assert.equal((await auth.login('ada')).status, 200)
 })
 
 test('a broker that is away stops nobody from registering', async () => {

@@ -3,9 +3,10 @@ import { test } from 'node:test'
 import { type AppId, appIds } from '@parley/contracts'
 import { createTokenVerifier, memoryDocumentStore } from '@parley/kit'
 import jwt from 'jsonwebtoken'
+import { signingKeys } from './documents.ts'
 import { createSigningKeys } from './keys.ts'
 import { startAuth } from './testing/start-auth.ts'
-import { testClock } from './testing/stubs.ts'
+import { killBefore, testClock } from './testing/stubs.ts'
 
 test('tokens are ES256, verify with the JWKS alone, and nothing private is in it', async () => {
   await using auth = await startAuth()
@@ -103,4 +104,37 @@ test('nobody gets past the token of the sidecar, but health does', async () => {
   const health = await auth.call('GET', '/readyz')
   assert.equal(health.status, 200)
   assert.deepEqual(health.body.checks, { sidecar: 'ok', 'auth-store': 'ok' })
+})
+
+test('no secret is ever written to the log', async () => {
+  await using auth = await startAuth()
+  const password = 'correct horse'
+  const secrets = new Set([password, 'battery staple', 'wrong horse'])
+  const keep = ({ body }: { body: { accessToken?: string; refreshToken?: string } }) => {
+    for (const secret of [body.accessToken, body.refreshToken]) if (secret) secrets.add(secret)
+    return body as { accessToken: string; refreshToken: string }
+  }
+  const first = keep(await auth.register('ada'))
+  const second = keep(await auth.login('ada'))
+  await auth.login('ada', 'wrong horse')
+  const third = keep(await auth.refresh(second.refreshToken, 'request 1'))
+  await auth.validate(third.accessToken)
+  await auth.validate(`${third.accessToken}x`)
+  await auth.as(third.accessToken)('POST', '/api/auth/password', {
+    current: password,
+    next: 'battery staple',
+  })
+  await auth.refresh(first.refreshToken)
+  auth.broker.up = false
+  await auth.as(third.accessToken)('POST', '/api/auth/logout')
+  for (const family of ['user', 'session', 'username']) {
+    auth.steps.before = killBefore(family)
+    keep(await auth.register(`eve-${family}`))
+  }
+  const log = auth.log.join('')
+  assert.match(log, /killed before writing session/, 'the log was written')
+  for (const { value } of [await auth.store.get(signingKeys, 'signing')].flatMap((found) => found ?? []))
+    secrets.add(value.active.privateJwk.d)
+  for (const secret of secrets) assert.equal(log.includes(secret), false, secret)
+  assert.doesNotMatch(log, /\$argon2id/)
 })
