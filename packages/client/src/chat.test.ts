@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { after, afterEach, before, test } from 'node:test'
 import {
+  addMembers,
   type ConversationId,
   createConversation,
   type Entry,
   getHistory,
   type UserId,
 } from '@parley/contracts'
-import { type Chat, type ChatEvents, type ChatOptions, createChat } from './chat.ts'
+import type { Chat, ChatEvents, ChatOptions } from './api.ts'
+import { createChat } from './chat.ts'
 import { ParleyError } from './errors.ts'
 import { memoryStorage } from './ports.ts'
 import { seededRandom } from './testing/random.ts'
@@ -18,10 +20,12 @@ const chats: Chat[] = []
 before(async () => {
   server = await startStandIn()
 })
-after(async () => {
-  for (const chat of chats) chat.disconnect()
-  await server.close()
+// Whoever stays connected would refresh, reconnect and be counted in the tests that follow.
+afterEach(() => {
+  server.faults = {}
+  for (const chat of chats.splice(0)) chat.disconnect()
 })
+after(() => server.close())
 
 const deadlineMs = 15_000
 /** Resolves with the first payload of this event that fits. */
@@ -113,25 +117,22 @@ test('entries that are lost, doubled and late are delivered once each, in order'
 test('cut connections, refused and unanswered sends: all stored once, in the order of sending', async () => {
   const { ada, bob, id, start } = await pair({ ackTimeoutMs: 400 })
   const random = seededRandom(11)
-  let cuts = 0
+  const cuts = { before: 0, after: 0 }
   server.faults = {
     send() {
       const dice = random()
-      if (dice < 0.02 && cuts < 6) {
-        cuts++
-        server.cut()
-        return 'no-answer'
-      }
-      if (dice < 0.05) return { code: 'rate_limited', retryAfterMs: 20 }
-      if (dice < 0.07) return { code: 'unavailable', retryAfterMs: 20, stored: true }
-      return dice < 0.08 ? { code: 'overloaded', retryAfterMs: 30 } : undefined
+      if (dice < 0.02 && cuts.before++ < 4) return { cut: true }
+      if (dice < 0.04 && cuts.after++ < 4) return { cut: true, stored: true }
+      if (dice < 0.06) return { refused: 'rate_limited', retryAfterMs: 20 }
+      if (dice < 0.07) return { refused: 'unavailable', retryAfterMs: 20, stored: true }
+      return dice < 0.08 ? { refused: 'overloaded', retryAfterMs: 30 } : undefined
     },
     deliver: () => (random() < 0.05 ? 'lost' : 'now'),
   }
   const sent = from1(150).map((each) => ada.send(id, { text: `m${each}` }))
   const messages = await Promise.all(sent.map(({ stored }) => stored))
   server.faults = {}
-  assert.ok(cuts > 0)
+  assert.ok(cuts.before > 0 && cuts.after > 0)
   const expected = from1(150).map((each) => `m${each}`)
   assert.deepEqual(texts(server.log(id)), expected)
   assert.deepEqual(
@@ -178,11 +179,63 @@ test('messages written offline wait, in order, and survive a reload', async () =
   assert.deepEqual(storage.keys('parley.outbox'), [])
 })
 
+test('the same client id twice is one message', async () => {
+  const { ada, id } = await pair()
+  const first = ada.send(id, { text: 'once', clientId: 'twice' })
+  const second = ada.send(id, { text: 'once', clientId: 'twice' })
+  assert.deepEqual(await first.stored, await second.stored)
+  assert.deepEqual(texts(server.log(id)), ['once'])
+})
+
+test('a history page and the entries after it leave nothing out', async () => {
+  const { ada, bob, id } = await pair()
+  await ada.send(id, { text: 'one' }).stored
+  const { items, asOf } = await bob.history(id)
+  assert.deepEqual(
+    items.map(({ text }) => text),
+    ['one'],
+  )
+  await ada.send(id, { text: 'two' }).stored
+  await reached(bob, id, asOf + 1)
+  assert.equal(texts(bob.got).at(-1), 'two')
+})
+
+test('a history page that was read before the entries begin is read again', async () => {
+  const { ada, bob, id } = await pair()
+  bob.disconnect()
+  let stale: Response | undefined
+  const late = await join({
+    storage: memoryStorage(),
+    fetch: async (input, init) => {
+      const answer = await fetch(input, init)
+      if (!String(input).includes('/messages')) return answer
+      if (stale) return answer
+      stale = answer.clone()
+      // Before the page arrives, one more message is stored, and the connection begins after it.
+      await ada.send(id, { text: 'between' }).stored
+      const synced = next(late, 'synced')
+      late.disconnect()
+      late.connect()
+      await synced
+      return stale
+    },
+  })
+  await ada.call(addMembers, { params: { conversationId: id }, body: { userIds: [late.id] } })
+  late.disconnect()
+  await late.login({ username: late.user()?.username ?? '', password: 'correct horse' })
+  const page = await late.history(id)
+  assert.ok(stale)
+  assert.deepEqual(
+    page.items.map(({ text }) => text),
+    ['between'],
+  )
+})
+
 test('a message that is refused for good fails, can be sent again, and holds up nobody', async () => {
   const { ada, id } = await pair()
   let refusals = 1
   server.faults = {
-    send: (text) => (text === 'bad' && refusals-- > 0 ? { code: 'forbidden' } : undefined),
+    send: (text) => (text === 'bad' && refusals-- > 0 ? { refused: 'forbidden' } : undefined),
   }
   const bad = ada.send(id, { text: 'bad' })
   const good = ada.send(id, { text: 'good' })
@@ -224,7 +277,8 @@ test('a gap beyond what is kept is a reset too', async () => {
 })
 
 test('an expired access token is refreshed once, however many ask, and the socket too', async () => {
-  const { ada, id } = await pair()
+  const { ada, bob, id } = await pair()
+  bob.disconnect()
   server.expireTokens()
   const earlier = server.requests('refresh')
   const history = () => ada.call(getHistory, { params: { conversationId: id }, query: { limit: 10 } })
@@ -238,6 +292,23 @@ test('an expired access token is refreshed once, however many ask, and the socke
   assert.equal(server.requests('refresh'), earlier + 2)
 })
 
+test('a handshake that the server refuses for good ends the session', async () => {
+  const chat = createChat({
+    url: server.url,
+    openSocket(_token, handlers) {
+      queueMicrotask(() => handlers.refused('session_revoked', 'ended elsewhere'))
+      return { emit: () => undefined, close: () => undefined }
+    },
+  })
+  chats.push(chat)
+  await chat.register({ username: `person${++people}`, password: 'correct horse' })
+  const out = next(chat, 'signedOut')
+  chat.connect()
+  assert.deepEqual(await out, { reason: 'session_revoked' })
+  assert.deepEqual(chat.connection(), { status: 'ended', reason: 'session_revoked' })
+  assert.equal(chat.user(), undefined)
+})
+
 test('two tabs that share the storage do not use one refresh token twice', async () => {
   const storage = memoryStorage()
   const locks = new Map<string, Promise<unknown>>()
@@ -248,6 +319,7 @@ test('two tabs that share the storage do not use one refresh token twice', async
   }
   const first = await join({ storage, exclusive })
   const second = createChat({ url: server.url, storage, exclusive })
+  chats.push(second)
   const { id } = await first.call(createConversation, { body: { kind: 'group', memberIds: [] } })
   server.expireTokens()
   const earlier = server.requests('refresh')
@@ -270,10 +342,9 @@ test('a session that the server ends is over: signed out, no reconnection', asyn
 })
 
 test('read markers are told to my other devices', async () => {
-  const storage = memoryStorage()
-  const { ada, bob, id } = await pair({ storage: memoryStorage() })
+  const { ada, bob, id } = await pair()
   const { seq } = await ada.send(id, { text: 'read me' }).stored
-  const phone = createChat({ url: server.url, storage, random: () => 0 })
+  const phone = createChat({ url: server.url, random: () => 0 })
   chats.push(phone)
   await phone.login({ username: bob.user()?.username ?? '', password: 'correct horse' })
   const synced = next(phone, 'synced')

@@ -9,6 +9,7 @@ export type ConnectionState =
   | { readonly status: 'idle' }
   | { readonly status: 'connecting'; readonly attempt: number }
   | { readonly status: 'online' }
+  /** `retryAt`: milliseconds since 1970. */
   | { readonly status: 'waiting'; readonly attempt: number; readonly retryAt: number }
   | { readonly status: 'ended'; readonly reason: string }
 
@@ -75,9 +76,9 @@ export function createConnection(deps: {
 
   function wait(ms?: number): void {
     leave()
-    const lived = state.status === 'online' ? deps.clock.now() - onlineSince : 0
+    const lived = state.status === 'online' ? deps.clock.monotonic() - onlineSince : 0
     attempt = lived >= settledMs ? 1 : attempt + 1
-    const planned = drainUntil === undefined ? undefined : Math.max(0, drainUntil - deps.clock.now())
+    const planned = drainUntil === undefined ? undefined : Math.max(0, drainUntil - deps.clock.monotonic())
     const pause = ms ?? planned ?? reconnectPause(attempt, deps.random())
     become({ status: 'waiting', attempt, retryAt: deps.clock.now() + pause })
     timer = deps.clock.setTimeout(() => void dial(), pause)
@@ -111,6 +112,7 @@ export function createConnection(deps: {
       refused(code, message) {
         if (!current()) return
         deps.onRefused(code, message)
+        if (!current()) return
         if (code === 'session_revoked') return finish(code)
         const stale = code === 'token_expired' || code === 'token_invalid'
         // Once at once with a fresh token; a server that refuses that one too is waited for.
@@ -132,7 +134,7 @@ export function createConnection(deps: {
     timer?.cancel()
     timer = undefined
     refusedToken = undefined
-    onlineSince = deps.clock.now()
+    onlineSince = deps.clock.monotonic()
     become({ status: 'online' })
     deps.onUp(socket)
   }
@@ -142,7 +144,7 @@ export function createConnection(deps: {
     const retryAfterMs = Number((payload as { retryAfterMs?: unknown } | null)?.retryAfterMs)
     if (!(retryAfterMs >= 0) || state.status !== 'online') return
     const pause = Math.round(retryAfterMs * (1 + deps.random()))
-    drainUntil = deps.clock.now() + pause
+    drainUntil = deps.clock.monotonic() + pause
     timer?.cancel()
     timer = deps.clock.setTimeout(() => void dial(), pause)
   }

@@ -1,7 +1,8 @@
 import type { AnswerBodyOf, RouteContract } from '@parley/contracts'
 import type { z } from 'zod'
-import { type ClientErrorCode, ParleyError } from './errors.ts'
+import { asParleyError, type ClientErrorCode, ParleyError } from './errors.ts'
 import type { Clock } from './ports.ts'
+import type { Session } from './session.ts'
 
 type Part<R, K extends 'params' | 'query' | 'body'> = R extends { readonly [P in K]?: infer S }
   ? Exclude<S, undefined> extends z.ZodType
@@ -53,6 +54,32 @@ export function createRequest(http: HttpOptions): Request {
       throw new ParleyError(aborted ? 'aborted' : 'network', `${route.id}: no answer`, { cause: error })
     } finally {
       timer.cancel()
+    }
+  }
+}
+
+export type Call = <R extends RouteContract>(
+  route: R,
+  input?: CallInput<R>,
+  options?: { signal?: AbortSignal },
+) => Promise<AnswerBodyOf<R>>
+
+/** Calls routes as the person who is signed in. An access token that the server refuses is replaced once. */
+export function createCall(deps: {
+  request: Request
+  session: Session
+  onRevoked(code: string): void
+}): Call {
+  return async (route, input, options = {}) => {
+    const token = await deps.session.accessToken()
+    try {
+      return await deps.request(route, input, { ...options, token })
+    } catch (error) {
+      const { code } = asParleyError(error)
+      if (code === 'session_revoked') deps.onRevoked(code)
+      if (code !== 'token_expired' && code !== 'token_invalid') throw error
+      const fresh = await deps.session.accessToken({ instead: token })
+      return deps.request(route, input, { ...options, token: fresh })
     }
   }
 }

@@ -1,4 +1,5 @@
-export * from './chat.ts'
+export * from './api.ts'
+export { createChat } from './chat.ts'
 export type { ConnectionState } from './connection.ts'
 export * from './errors.ts'
 export type { CallInput } from './http.ts'

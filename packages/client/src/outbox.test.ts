@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { ConversationId, Message } from '@parley/contracts'
+import type { ConversationId } from '@parley/contracts'
 import {
   emptyLane,
+  isEmptyLane,
   type Lane,
   type LaneInput,
   type LaneStep,
@@ -13,27 +14,37 @@ import {
 import { forSeeds } from './testing/random.ts'
 
 const conversationId = 'c1' as ConversationId
-const item = (clientId: string): OutboxItem => ({
+const item = (clientId: string, attempt = 0): OutboxItem => ({
   conversationId,
   draft: { clientId, text: clientId },
   queuedAt: 0,
-  order: 0,
+  order: Number.parseInt(clientId.replace(/^m/, ''), 36),
   state: 'waiting',
-  attempt: 0,
+  attempt,
 })
 const queued = (clientId: string): LaneInput => ({ type: 'queued', item: item(clientId) })
-const stored = (clientId: string): LaneInput => ({ type: 'stored', clientId, message: {} as Message })
+/** As the answer of an attempt says, or an entry. */
+const stored = (clientId: string, attempt?: number): LaneInput => ({
+  type: 'stored',
+  clientId,
+  ...(attempt !== undefined && { attempt }),
+})
 const refused = (clientId: string, attempt: number, code: string, retryAfterMs?: number): LaneInput => ({
   type: 'refused',
-  clientId,
-  attempt,
+  item: item(clientId, attempt),
   code,
   message: code,
   retryAfterMs,
   jitter: 0,
 })
+const again = (clientId: string): LaneInput => ({
+  type: 'retried',
+  clientId,
+  newClientId: `${clientId}2`,
+  order: 99,
+})
 
-function run(inputs: readonly (LaneInput | { at: number })[], online = true): LaneStep & { now: number } {
+function run(inputs: readonly (LaneInput | { at: number })[], online = true): LaneStep {
   let lane: Lane = emptyLane(online)
   let now = 0
   let last: LaneStep = { lane, send: [], save: [], forget: [] }
@@ -45,13 +56,20 @@ function run(inputs: readonly (LaneInput | { at: number })[], online = true): La
     last = stepLane(lane, input, now)
     lane = last.lane
   }
-  return { ...last, now }
+  return last
 }
 
 const table: [
   string,
   (LaneInput | { at: number })[],
-  { send?: string[]; wakeAt?: number; save?: string[]; forget?: string[]; left?: string[] },
+  {
+    send?: string[]
+    wakeInMs?: number
+    save?: string[]
+    forget?: string[]
+    left?: string[]
+    owed?: string[]
+  },
 ][] = [
   ['online: sent at once, kept in storage', [queued('a')], { send: ['a'], save: ['a'], left: ['a sent'] }],
   ['offline: waits', [{ type: 'offline' }, queued('a')], { save: ['a'], left: ['a waiting'] }],
@@ -70,7 +88,7 @@ const table: [
   [
     'over the rate: pauses for as long as it was told',
     [queued('a'), queued('b'), refused('a', 1, 'rate_limited', 800)],
-    { wakeAt: 800, left: ['a sent', 'b sent'] },
+    { wakeInMs: 800, left: ['a sent', 'b sent'] },
   ],
   [
     'what is written in the pause waits behind',
@@ -103,9 +121,46 @@ const table: [
     { left: ['a sent', 'b sent'] },
   ],
   [
-    'woken too early: nothing',
-    [queued('a'), refused('a', 1, 'unavailable', 800), { type: 'woken' }],
-    { left: ['a sent'] },
+    'a timer that is early, or a clock that was set back, does not leave the lane paused',
+    [{ at: 5_000 }, queued('a'), refused('a', 1, 'unavailable', 800), { at: 1 }, { type: 'woken' }],
+    { send: ['a'], left: ['a sent'] },
+  ],
+  [
+    'stored after all, says its entry after the refusal: the server is sent it again, first',
+    [
+      queued('a'),
+      queued('b'),
+      refused('a', 1, 'unavailable', 800),
+      stored('a'),
+      { at: 800 },
+      { type: 'woken' },
+    ],
+    { send: ['a', 'b'], left: ['b sent'], owed: ['a sent'] },
+  ],
+  [
+    'stored, says its entry, and then comes the refusal: the same',
+    [queued('a'), stored('a'), refused('a', 1, 'unavailable', 800), { type: 'woken' }],
+    { send: ['a'], left: [], owed: ['a sent'] },
+  ],
+  [
+    'no answer at all is no refusal: nothing is owed',
+    [queued('a'), stored('a'), refused('a', 1, 'network')],
+    { left: [] },
+  ],
+  [
+    'what is owed is paid by any final answer',
+    [queued('a'), stored('a'), refused('a', 1, 'unavailable'), { type: 'woken' }, stored('a', 2)],
+    { left: [] },
+  ],
+  [
+    'an answer to an earlier attempt pays nothing',
+    [queued('a'), stored('a'), refused('a', 2, 'unavailable'), stored('a', 1)],
+    { left: [], owed: ['a waiting'] },
+  ],
+  [
+    'another connection owes nothing',
+    [queued('a'), stored('a'), refused('a', 1, 'unavailable'), { type: 'offline' }, { type: 'online' }],
+    { left: [] },
   ],
   [
     'no retryAfterMs: backs off by itself',
@@ -116,7 +171,7 @@ const table: [
       { type: 'woken' },
       refused('a', 2, 'unavailable'),
     ],
-    { wakeAt: 750, left: ['a sent'] },
+    { wakeInMs: 500, left: ['a sent'] },
   ],
   [
     'refused for good: failed, the next ones go on',
@@ -125,12 +180,12 @@ const table: [
   ],
   [
     'a failed one again gets a new id: the old one is bound to its refusal',
-    [queued('a'), refused('a', 1, 'forbidden'), { type: 'retried', clientId: 'a', newClientId: 'a2' }],
+    [queued('a'), refused('a', 1, 'forbidden'), again('a')],
     { send: ['a2'], save: ['a2'], forget: ['a'], left: ['a2 sent'] },
   ],
   [
     'after `internal` it keeps its id: it may be stored yet',
-    [queued('a'), refused('a', 1, 'internal'), { type: 'retried', clientId: 'a', newClientId: 'a2' }],
+    [queued('a'), refused('a', 1, 'internal'), again('a')],
     { send: ['a'], save: ['a'], left: ['a sent'] },
   ],
   [
@@ -149,15 +204,18 @@ for (const [name, inputs, expected] of table) {
   test(name, () => {
     const step = run(inputs)
     const ids = (items: readonly OutboxItem[]) => items.map(({ draft }) => draft.clientId)
+    const states = (items: readonly OutboxItem[]) =>
+      items.map(({ draft, state }) => `${draft.clientId} ${state}`)
     assert.deepEqual(
       {
         send: ids(step.send),
-        wakeAt: step.wakeAt,
+        wakeInMs: step.wakeInMs,
         save: ids(step.save),
         forget: step.forget,
-        left: step.lane.items.map(({ draft, state }) => `${draft.clientId} ${state}`),
+        left: states(step.lane.items),
+        owed: states(step.lane.owed),
       },
-      { send: [], wakeAt: undefined, save: [], forget: [], ...expected },
+      { send: [], wakeInMs: undefined, save: [], forget: [], owed: [], ...expected },
     )
   })
 }
@@ -166,68 +224,73 @@ test('at most a window is in flight; each answer lets the next go', () => {
   const many = Array.from({ length: window + 5 }, (_, index) => queued(`m${index}`))
   const full = run(many)
   assert.equal(full.lane.items.filter(({ state }) => state === 'sent').length, window)
-  const next = stepLane(full.lane, stored('m0'), 0)
+  const next = stepLane(full.lane, stored('m0', 1), 0)
   assert.deepEqual(
     next.send.map(({ draft }) => draft.clientId),
     [`m${window}`],
   )
 })
 
-/** A server as the protocol describes it: after a refusal it refuses the rest until the refused one comes again. */
+/**
+ * A server as the protocol describes it. Sends are taken in order and stored in that order; the answers come later and
+ * in any order; after a refusal, or an outcome that it does not know, it refuses what the same socket sent later, until
+ * that send comes again.
+ */
 test('whatever the server refuses and the network loses, all are stored once, in order', () => {
-  forSeeds(500, (random) => {
+  forSeeds(1_000, (random) => {
     const log: string[] = []
-    let first: string | undefined
+    let gate: { clientId: string; place: number } | undefined
+    let place = 0
     let lane = emptyLane(true)
     let now = 0
-    let connection = 1
-    const wire: { connection: number; item: OutboxItem }[] = []
-    const answers: { connection: number; input: LaneInput }[] = []
+    const wire: OutboxItem[] = []
+    const outcomes: (() => void)[] = []
+    const told: LaneInput[] = []
     const apply = (input: LaneInput) => {
       const step = stepLane(lane, input, now)
       lane = step.lane
-      for (const each of step.send) wire.push({ connection, item: each })
+      wire.push(...step.send)
     }
     const serve = () => {
       const sent = wire.shift()
-      if (!sent || sent.connection !== connection) return
-      const { clientId } = sent.item.draft
-      const answer = (input: LaneInput) => random() < 0.9 && answers.push({ connection, input })
-      if (first !== undefined && first !== clientId) {
-        answer(refused(clientId, sent.item.attempt, 'rate_limited', 5))
-        return
+      if (!sent) return
+      const { clientId } = sent.draft
+      const { attempt } = sent
+      const mine = ++place
+      const turnAway = (code: string) => {
+        if (!gate || gate.place > mine) gate = { clientId, place: mine }
+        told.push(refused(clientId, attempt, code, 5))
       }
-      first = undefined
-      if (random() < 0.15) {
-        first = clientId
-        answer(refused(clientId, sent.item.attempt, 'rate_limited', 5))
-        return
-      }
+      if (gate && gate.clientId !== clientId) return turnAway('rate_limited')
+      gate = undefined
+      if (random() < 0.15) return turnAway('rate_limited')
       if (!log.includes(clientId)) log.push(clientId)
-      if (random() < 0.1) answer(refused(clientId, sent.item.attempt, 'unavailable'))
-      else answer(stored(clientId))
+      if (random() < 0.5) outcomes.push(() => told.push(stored(clientId)))
+      const known = random() < 0.8
+      outcomes.push(() => (known ? told.push(stored(clientId, attempt)) : turnAway('unavailable')))
+      return undefined
     }
     const reconnect = () => {
       apply({ type: 'offline' })
-      connection++
-      first = undefined
-      wire.length = 0
+      gate = undefined
+      for (const list of [wire, outcomes, told]) list.length = 0
       apply({ type: 'online' })
     }
     const written = Array.from({ length: 1 + Math.floor(random() * 30) }, (_, index) => `m${index}`)
+    const reconnects = random() < 0.5
     let next = 0
-    for (let rounds = 0; next < written.length || lane.items.length > 0; rounds++) {
+    for (let rounds = 0; next < written.length || !isEmptyLane(lane); rounds++) {
       assert.ok(rounds < 20_000, 'does not settle')
+      now += 20
+      if (lane.pausedUntil !== undefined && lane.pausedUntil <= now) apply({ type: 'woken' })
       const dice = random()
       if (dice < 0.2 && next < written.length) apply(queued(written[next++] ?? ''))
-      else if (dice < 0.55) serve()
-      else if (dice < 0.85) {
-        const answer = answers.shift()
-        if (answer && answer.connection === connection) apply(answer.input)
-      } else if (dice < 0.98) {
-        now += 500
-        if (lane.pausedUntil !== undefined) apply({ type: 'woken' })
-      } else reconnect()
+      else if (dice < 0.5) serve()
+      else if (dice < 0.7) outcomes.splice(Math.floor(random() * outcomes.length), 1)[0]?.()
+      else if (dice < 0.9) {
+        const input = told.shift()
+        if (input) apply(input)
+      } else if (dice > 0.99 && reconnects) reconnect()
     }
     assert.deepEqual(log, written)
   })

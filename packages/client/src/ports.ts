@@ -2,12 +2,16 @@ import type { ClientEventName, ClientPayload } from '@parley/contracts'
 
 /** Time, so that tests own it. */
 export interface Clock {
+  /** Milliseconds since 1970. It jumps when the device's clock is set. */
   now(): number
+  /** Milliseconds since some start; never jumps. What waits or measures counts by this one. */
+  monotonic(): number
   setTimeout(run: () => void, ms: number): { cancel(): void }
 }
 
 export const systemClock: Clock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   setTimeout(run, ms) {
     const timer = setTimeout(run, ms)
     return { cancel: () => clearTimeout(timer) }
@@ -15,8 +19,8 @@ export const systemClock: Clock = {
 }
 
 /**
- * Where tokens and unsent messages are kept. Synchronous, so that a message is safe before `send` returns.
- * A browser passes `browserStorage()`, which survives a reload; the default is `memoryStorage()`.
+ * Where tokens and unsent messages are kept. Synchronous, so that a message is safe before `send` returns; it never
+ * throws. A browser passes `browserStorage(localStorage)`, which survives a reload; the default is `memoryStorage()`.
  */
 export interface Storage {
   get(key: string): string | undefined
@@ -44,7 +48,10 @@ export interface WebStorage {
   removeItem(key: string): void
 }
 
-/** `localStorage`, or memory behind it where the browser refuses (private mode, quota): chatting goes on, a reload forgets. */
+/**
+ * `localStorage`, or memory behind it where the browser refuses (private mode, quota): chatting goes on, a reload
+ * forgets. The value before goes, too: a used refresh token, found by a reload, would end the session for everyone.
+ */
 export function browserStorage(storage: WebStorage): Storage {
   const overflow = memoryStorage()
   return {
@@ -54,6 +61,7 @@ export function browserStorage(storage: WebStorage): Storage {
         storage.setItem(key, value)
         overflow.remove(key)
       } catch {
+        storage.removeItem(key)
         overflow.set(key, value)
       }
     },
@@ -77,6 +85,12 @@ export function browserStorage(storage: WebStorage): Storage {
  * `navigator.locks`. A refresh token may be used once; two tabs that use it together would end the session.
  */
 export type Exclusive = <T>(name: string, task: () => Promise<T>) => Promise<T>
+
+/** `navigator.locks` where there is one; otherwise at once. */
+export function lockedExclusive(): Exclusive {
+  const { locks } = (globalThis as { navigator?: { locks?: LockManager } }).navigator ?? {}
+  return (name, task) => (locks ? locks.request(name, task) : task())
+}
 
 /** What a connection tells. Nothing comes after `closed` or `refused`. */
 export interface SocketHandlers {

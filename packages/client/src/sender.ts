@@ -1,27 +1,29 @@
-import { type ConversationId, draft, type Message } from '@parley/contracts'
-import { z } from 'zod'
-import { ParleyError } from './errors.ts'
-import { emptyLane, type Lane, type LaneInput, type OutboxItem, stepLane } from './outbox.ts'
-import type { Clock, Storage } from './ports.ts'
-
-const savedItem = z.object({
-  conversationId: z.string(),
-  draft,
-  queuedAt: z.number(),
-  order: z.number(),
-  error: z.object({ code: z.string(), message: z.string() }).optional(),
-})
+import type { ConversationId, Draft, Message } from '@parley/contracts'
+import { type ClientErrorCode, ParleyError } from './errors.ts'
+import { emptyLane, isEmptyLane, type Lane, type LaneInput, type OutboxItem, stepLane } from './outbox.ts'
+import type { OutboxStorage } from './outbox-storage.ts'
+import type { Clock } from './ports.ts'
+import { createPromises } from './promises.ts'
 
 export type SendAnswer =
   | { readonly ok: true; readonly message: Message }
-  | { readonly ok: false; readonly code: string; readonly message: string; readonly retryAfterMs?: number }
+  | {
+      readonly ok: false
+      readonly code: ClientErrorCode
+      readonly message: string
+      readonly retryAfterMs?: number
+    }
 
 /** The unsent messages of all conversations: runs `outbox.ts` for each, and keeps what is unsent in storage. */
 export interface Sender {
-  /** Settles when the message is stored or refused for good. The storage has it before this returns. */
-  queue(item: Pick<OutboxItem, 'conversationId' | 'draft'>): Promise<Message>
+  /**
+   * Settles when the message is stored or refused for good. The storage has it before this returns. A client id that
+   * is queued already is not queued again.
+   */
+  queue(conversationId: ConversationId, draft: Draft): Promise<Message>
   online(): void
   offline(): void
+  /** The entry stream says that this message of mine is stored. */
   stored(message: Message): void
   retry(clientId: string): void
   discard(clientId: string): void
@@ -38,73 +40,63 @@ export function createSender(deps: {
   clock: Clock
   random(): number
   newId(): string
-  storage: Storage
-  prefix: string
+  storage: OutboxStorage
   onChanged(conversationId: ConversationId): void
   onStored(message: Message): void
   onFailed(item: OutboxItem): void
 }): Sender {
   const lanes = new Map<ConversationId, { lane: Lane; timer?: { cancel(): void } }>()
-  const waiting = new Map<string, { resolve(message: Message): void; reject(error: unknown): void }>()
+  const waiting = createPromises<Message>()
   let connected = false
   let order = 0
   let owner = ''
 
-  const keyOf = (clientId: string) => `${deps.prefix}.${owner}.${clientId}`
+  /** Grows in this tab even where the clock is set back, and tells the tabs that share the storage apart by time. */
+  function nextOrder(): number {
+    order = Math.max(deps.clock.now(), order + 1)
+    return order
+  }
 
   function step(conversationId: ConversationId, input: LaneInput): void {
     const slot = lanes.get(conversationId) ?? { lane: emptyLane(connected) }
     const before = slot.lane
-    const { lane, send, wakeAt, save, forget } = stepLane(before, input, deps.clock.now())
+    const { lane, send, wakeInMs, save, forget } = stepLane(before, input, deps.clock.monotonic())
     slot.lane = lane
     lanes.set(conversationId, slot)
-    for (const { state: _, attempt: __, ...item } of save) {
-      deps.storage.set(keyOf(item.draft.clientId), JSON.stringify(item))
-    }
-    for (const clientId of forget) deps.storage.remove(keyOf(clientId))
-    if (wakeAt !== undefined) {
+    for (const item of save) deps.storage.save(owner, item)
+    for (const clientId of forget) deps.storage.remove(owner, clientId)
+    if (wakeInMs !== undefined) {
       slot.timer?.cancel()
       slot.timer = deps.clock.setTimeout(() => {
         delete slot.timer
         step(conversationId, { type: 'woken' })
-      }, wakeAt - deps.clock.now())
+      }, wakeInMs)
     }
-    if (lane.items.length === 0 && !slot.timer) lanes.delete(conversationId)
+    if (isEmptyLane(lane) && !slot.timer) lanes.delete(conversationId)
     for (const item of send) void dispatch(item)
     if (lane.items !== before.items) deps.onChanged(conversationId)
   }
 
   async function dispatch(item: OutboxItem): Promise<void> {
-    const { clientId } = item.draft
     const answer = await deps.send(item)
-    if (answer.ok) return stored(answer.message)
-    const { conversationId, attempt } = item
-    const { code, message, retryAfterMs } = answer
-    step(conversationId, {
-      type: 'refused',
-      clientId,
-      attempt,
-      code,
-      message,
-      retryAfterMs,
-      jitter: deps.random(),
-    })
+    if (answer.ok) return settle(answer.message, item.attempt)
+    const { ok: _, ...refusal } = answer
+    const { clientId } = item.draft
+    const failedBefore = find(clientId)?.state === 'failed'
+    step(item.conversationId, { type: 'refused', item, ...refusal, jitter: deps.random() })
     const failed = find(clientId)
-    if (failed?.state !== 'failed') return
-    waiting.get(clientId)?.reject(new ParleyError(code as ParleyError['code'], message))
-    waiting.delete(clientId)
+    if (failedBefore || failed?.state !== 'failed') return
+    waiting.reject(clientId, errorOf(answer))
     deps.onFailed(failed)
   }
 
-  function stored(message: Message): void {
+  function settle(message: Message, attempt?: number): void {
     const { conversationId, clientId } = message
     const unsent = lanes.get(conversationId)?.lane.items.some((item) => item.draft.clientId === clientId)
-    if (!unsent) return
     // Told before the outbox changes, so that a view never shows neither of the two.
-    deps.onStored(message)
-    step(conversationId, { type: 'stored', clientId, message })
-    waiting.get(clientId)?.resolve(message)
-    waiting.delete(clientId)
+    if (unsent) deps.onStored(message)
+    step(conversationId, { type: 'stored', clientId, ...(attempt !== undefined && { attempt }) })
+    waiting.resolve(clientId, message)
   }
 
   function find(clientId: string): OutboxItem | undefined {
@@ -119,35 +111,23 @@ export function createSender(deps: {
     for (const conversationId of [...lanes.keys()]) step(conversationId, input)
   }
 
-  function load(key: string): OutboxItem | undefined {
-    try {
-      const { error, ...item } = savedItem.parse(JSON.parse(deps.storage.get(key) ?? ''))
-      const conversationId = item.conversationId as ConversationId
-      const restored = { ...item, conversationId, attempt: 0 }
-      return error ? { ...restored, state: 'failed', error } : { ...restored, state: 'waiting' }
-    } catch {
-      deps.storage.remove(key)
-      return undefined
-    }
-  }
-
   return {
-    queue({ conversationId, draft }) {
-      const promise = new Promise<Message>((resolve, reject) => {
-        waiting.set(draft.clientId, { resolve, reject })
-      })
-      // Whoever does not wait for it must not be punished for a failure that the outbox shows anyway.
-      promise.catch(() => undefined)
+    queue(conversationId, draft) {
+      const { clientId } = draft
+      const stored = waiting.get(clientId)
+      const known = find(clientId)
+      if (known?.error) waiting.reject(clientId, errorOf(known.error))
+      if (known) return stored
       const item: OutboxItem = {
         conversationId,
         draft,
         queuedAt: deps.clock.now(),
-        order: order++,
+        order: nextOrder(),
         state: 'waiting',
         attempt: 0,
       }
       step(conversationId, { type: 'queued', item })
-      return promise
+      return stored
     },
     online() {
       connected = true
@@ -157,10 +137,11 @@ export function createSender(deps: {
       connected = false
       each({ type: 'offline' })
     },
-    stored,
+    stored: (message) => settle(message),
     retry(clientId) {
       const item = find(clientId)
-      if (item) step(item.conversationId, { type: 'retried', clientId, newClientId: deps.newId() })
+      if (!item) return
+      step(item.conversationId, { type: 'retried', clientId, newClientId: deps.newId(), order: nextOrder() })
     },
     discard(clientId) {
       const item = find(clientId)
@@ -174,22 +155,19 @@ export function createSender(deps: {
     },
     restore(userId) {
       owner = userId
-      const items = deps.storage.keys(keyOf('')).flatMap((key) => load(key) ?? [])
-      items.sort((a, b) => a.order - b.order || a.queuedAt - b.queuedAt)
-      for (const item of items) {
-        order = Math.max(order, item.order + 1)
+      for (const item of deps.storage.load(userId)) {
+        order = Math.max(order, item.order)
         if (!find(item.draft.clientId)) step(item.conversationId, { type: 'queued', item })
       }
     },
     clear({ forget }) {
-      for (const [, { lane, timer }] of lanes) {
-        timer?.cancel()
-        if (forget) for (const item of lane.items) deps.storage.remove(keyOf(item.draft.clientId))
-      }
+      for (const { timer } of lanes.values()) timer?.cancel()
+      if (forget) deps.storage.clear(owner)
       lanes.clear()
-      for (const { reject } of waiting.values())
-        reject(new ParleyError('signed_out', 'The session was ended'))
-      waiting.clear()
+      waiting.rejectAll(new ParleyError('signed_out', 'The session was ended'))
     },
   }
 }
+
+const errorOf = ({ code, message }: { code: string; message: string }) =>
+  new ParleyError(code as ClientErrorCode, message)

@@ -4,7 +4,12 @@ import { asParleyError, ParleyError } from './errors.ts'
 import type { Request } from './http.ts'
 import type { Clock, Exclusive, Storage } from './ports.ts'
 
-const saved = tokens.omit({ expiresIn: true }).extend({ user, expiresAt: z.number() })
+const saved = tokens.omit({ expiresIn: true }).extend({
+  user,
+  expiresAt: z.number(),
+  /** Made when someone signs in: tells two sessions in one storage apart, also of the same person. */
+  signIn: z.string(),
+})
 /** `expiresAt`: milliseconds since 1970 by the local clock. */
 export type SavedSession = z.infer<typeof saved>
 
@@ -28,12 +33,16 @@ export interface Session {
   end(): void
 }
 
-/** Keeps the tokens. A refresh token is single-use: only one refresh at a time, across tabs too. */
+/**
+ * Keeps the tokens. A refresh token is single-use: only one refresh at a time, across tabs too. A tab that has fallen
+ * behind takes over what another has refreshed; it neither overwrites nor ends a session that began after its own.
+ */
 export function createSession(deps: {
   request: Request
   storage: Storage
   exclusive: Exclusive
   clock: Clock
+  newId(): string
   key: string
   onEnded(reason: string): void
 }): Session {
@@ -50,37 +59,40 @@ export function createSession(deps: {
     }
   }
 
-  function start({ expiresIn, ...rest }: Tokens): SavedSession {
-    session = { ...rest, expiresAt: deps.clock.now() + expiresIn * 1000 }
-    deps.storage.set(deps.key, JSON.stringify(session))
-    return session
-  }
+  const dated = ({ expiresIn, ...rest }: Tokens, signIn: string): SavedSession => ({
+    ...rest,
+    signIn,
+    expiresAt: deps.clock.now() + expiresIn * 1000,
+  })
+  const save = (next: SavedSession) => deps.storage.set(deps.key, JSON.stringify(next))
 
   function end(): void {
+    if (load()?.signIn === session?.signIn) deps.storage.remove(deps.key)
     session = undefined
-    deps.storage.remove(deps.key)
   }
 
   const usable = (candidate: SavedSession, instead: string | undefined) =>
     candidate.accessToken !== instead && candidate.expiresAt - marginMs > deps.clock.now()
 
   async function renew(instead: string | undefined): Promise<string> {
+    const stored = load()
+    if (session && stored?.user.id === session.user.id) session = stored
     const mine = session
     if (!mine) throw new ParleyError('signed_out', 'There is no session')
-    const stored = load()
-    if (stored && stored.user.id === mine.user.id && stored.refreshToken !== mine.refreshToken) {
-      session = stored
-      if (usable(stored, instead)) return stored.accessToken
-    }
-    const { refreshToken } = session ?? mine
+    if (usable(mine, instead)) return mine.accessToken
     try {
-      const next = await deps.request(refresh, { body: { refreshToken } })
-      // Signed out while the answer was on its way.
-      if (!session) throw new ParleyError('signed_out', 'There is no session')
-      return start(next).accessToken
+      const next = dated(
+        await deps.request(refresh, { body: { refreshToken: mine.refreshToken } }),
+        mine.signIn,
+      )
+      if (load()?.signIn === mine.signIn) save(next)
+      // Signed out, or in as someone else, while the answer was on its way.
+      if (session !== mine) throw new ParleyError('signed_out', 'There is no session')
+      session = next
+      return next.accessToken
     } catch (error) {
       const failure = asParleyError(error)
-      if (!endings.has(failure.code)) throw failure
+      if (session !== mine || !endings.has(failure.code)) throw failure
       end()
       deps.onEnded(failure.code)
       throw new ParleyError('signed_out', failure.message, { cause: failure })
@@ -89,7 +101,10 @@ export function createSession(deps: {
 
   return {
     current: () => session,
-    start: (next) => void start(next),
+    start(tokens) {
+      session = dated(tokens, deps.newId())
+      save(session)
+    },
     end,
     async accessToken({ instead } = {}) {
       if (!session) throw new ParleyError('signed_out', 'There is no session')

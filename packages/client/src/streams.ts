@@ -37,8 +37,8 @@ const longestPauseMs = 15_000
 export interface Streams {
   receive(payload: unknown): void
   head(conversationId: ConversationId, head: number): void
-  /** Begin after this seq, if the conversation is not followed yet. */
-  follow(conversationId: ConversationId, after: number): void
+  /** Begin after this seq, if the conversation is not followed yet. False: the stream began later than that. */
+  follow(conversationId: ConversationId, after: number): boolean
   reset(conversationId: ConversationId, head: number): void
   forget(conversationId: ConversationId): void
   cursor(conversationId: ConversationId): number | undefined
@@ -47,6 +47,8 @@ export interface Streams {
 }
 
 interface Stream {
+  /** Entries after this seq are delivered, or were. */
+  start: number
   ordering: Ordering<Placed>
   failures: number
   timer?: { cancel(): void }
@@ -130,16 +132,17 @@ export function createStreams(deps: {
     }
   }
 
-  function follow(conversationId: ConversationId, after: number): Stream {
+  function streamOf(conversationId: ConversationId, after: number): Stream {
     const known = streams.get(conversationId)
     if (known) return known
-    const stream: Stream = { ordering: startOrdering(after), failures: 0 }
+    const stream: Stream = { start: after, ordering: startOrdering(after), failures: 0 }
     streams.set(conversationId, stream)
     return stream
   }
 
   function reset(conversationId: ConversationId, head: number): void {
-    const stream = follow(conversationId, head)
+    const stream = streamOf(conversationId, head)
+    stream.start = Math.max(stream.start, head)
     // Told first: what is delivered next belongs to the time after.
     deps.onReset(conversationId, head)
     step(conversationId, stream, { type: 'reset', head })
@@ -155,13 +158,13 @@ export function createStreams(deps: {
       const item = parse(payload)
       if (!item) return
       // The first entry of a conversation that is not followed says where its stream begins.
-      const stream = follow(item.conversationId, item.seq - 1)
+      const stream = streamOf(item.conversationId, item.seq - 1)
       step(item.conversationId, stream, { type: 'entry', entry: item })
     },
     head(conversationId, head) {
-      step(conversationId, follow(conversationId, head), { type: 'head', head })
+      step(conversationId, streamOf(conversationId, head), { type: 'head', head })
     },
-    follow: (conversationId, after) => void follow(conversationId, after),
+    follow: (conversationId, after) => streamOf(conversationId, after).start <= after,
     reset,
     forget,
     cursor: (conversationId) => streams.get(conversationId)?.ordering.cursor,

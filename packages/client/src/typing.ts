@@ -60,7 +60,7 @@ export function createTyping(deps: {
       if (!known) deps.onChanged(conversationId, who(conversationId))
     },
     pressed(conversationId) {
-      const now = deps.clock.now()
+      const now = deps.clock.monotonic()
       const known = mine.get(conversationId)
       known?.timer.cancel()
       const due = !known || now - known.saidAt >= repeatMs

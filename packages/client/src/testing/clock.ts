@@ -2,6 +2,8 @@ import type { Clock } from '../ports.ts'
 
 /** A clock that only moves when it is told to. */
 export interface ManualClock extends Clock {
+  /** The device's clock is set: `now` jumps, and nothing else happens. */
+  jump(ms: number): void
   /** Runs what is due within this time, in its order. */
   advance(ms: number): void
   /** How many timers wait. */
@@ -10,9 +12,14 @@ export interface ManualClock extends Clock {
 
 export function manualClock(start = 1_000_000): ManualClock {
   let now = start
+  let jumped = 0
   const timers = new Set<{ at: number; run: () => void }>()
   return {
-    now: () => now,
+    now: () => now + jumped,
+    monotonic: () => now,
+    jump(ms) {
+      jumped += ms
+    },
     setTimeout(run, ms) {
       const timer = { at: now + Math.max(0, ms), run }
       timers.add(timer)
