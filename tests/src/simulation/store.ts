@@ -1,4 +1,4 @@
-import { ChatError, type SidecarState, type StateDocument, type StateItem } from '@parley/kit'
+import { ChatError, type RawDocument, type SidecarState, type StateItem } from '@parley/kit'
 import type { Process, Random, Time } from './time.ts'
 
 export interface StoreFaults {
@@ -16,7 +16,7 @@ export type BrokenStore = 'overwrites' | 'acknowledges-early' | undefined
 
 /** The state API of a sidecar over one shared map. Every item of a save is a write of its own, as in daprd. */
 export class SimulatedStore {
-  readonly documents = new Map<string, StateDocument & { data: string }>()
+  readonly documents = new Map<string, RawDocument & { data: string }>()
   /** Breaches that only the store can see. */
   readonly breaches: string[] = []
   #etag = 0
@@ -40,10 +40,9 @@ export class SimulatedStore {
         return work()
       })
     return {
-      get: (_store, key) => read(() => this.documents.get(key)),
       getBulk: (_store, keys) =>
         read(() => {
-          const found = new Map<string, StateDocument>()
+          const found = new Map<string, RawDocument>()
           for (const key of keys) {
             const document = this.documents.get(key)
             if (document) found.set(key, document)

@@ -57,7 +57,6 @@ describe('reading state', () => {
         () => reply,
         async (state) => {
           await assert.rejects(state.getBulk('messages-store', ['a', 'b']), isCode(code))
-          await assert.rejects(state.get('messages-store', 'a'), isCode(code))
         },
       ))
 })

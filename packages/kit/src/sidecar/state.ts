@@ -1,11 +1,6 @@
 import { ChatError } from '../errors.ts'
+import type { RawDocument, WriteOutcome } from '../raw-store.ts'
 import { type Answer, isFinal, type Line, parseJson, type SidecarTimeouts, told } from './daprd.ts'
-
-/** A document as the state API returns it. */
-export interface StateDocument {
-  readonly data: unknown
-  readonly etag: string
-}
 
 export interface StateItem {
   readonly key: string
@@ -16,14 +11,10 @@ export interface StateItem {
   readonly ttlSeconds?: number
 }
 
-/** `refused`: the store compared an etag and said no. `failed` says nothing about what was or will be written. */
-export type SaveOutcome = { readonly outcome: 'saved' | 'refused' | 'failed'; readonly reason?: string }
-
-/** Raw access for `daprDocumentStore` alone. Reads throw ChatError `unavailable`; keys are full keys. */
+/** Raw access for `daprRawStore` alone. Reads throw ChatError `unavailable`; keys are full keys. */
 export interface SidecarState {
-  get(store: string, key: string): Promise<StateDocument | undefined>
-  getBulk(store: string, keys: readonly string[]): Promise<Map<string, StateDocument>>
-  save(store: string, items: readonly StateItem[]): Promise<SaveOutcome>
+  getBulk(store: string, keys: readonly string[]): Promise<Map<string, RawDocument>>
+  save(store: string, items: readonly StateItem[]): Promise<WriteOutcome>
   delete(store: string, key: string): Promise<void>
 }
 
@@ -35,12 +26,8 @@ interface BulkItem {
 }
 
 export function createState(line: Line, { stateReadMs, stateWriteMs }: SidecarTimeouts): SidecarState {
-  const state: SidecarState = {
-    async get(store, key) {
-      return (await state.getBulk(store, [key])).get(key)
-    },
-
-    // Also for one key: an error comes as an error then, and keys need not survive a URL.
+  return {
+    // In bulk, also for one key: an error comes as an error then, and keys need not survive a URL.
     async getBulk(store, keys) {
       const path = `/v1.0/state/${store}/bulk`
       const body = JSON.stringify({ keys, parallelism: 16 })
@@ -48,7 +35,7 @@ export function createState(line: Line, { stateReadMs, stateWriteMs }: SidecarTi
       const items = parseJson(text)
       if (!Array.isArray(items))
         throw new ChatError('unavailable', { cause: new Error(`${path} answered ${text.slice(0, 500)}`) })
-      const found = new Map<string, StateDocument>()
+      const found = new Map<string, RawDocument>()
       for (const { key, data, etag = '', error } of items as BulkItem[]) {
         if (error) throw new ChatError('unavailable', { cause: new Error(`${key}: ${error}`) })
         if (data !== undefined && data !== null) found.set(key, { data, etag })
@@ -76,7 +63,6 @@ export function createState(line: Line, { stateReadMs, stateWriteMs }: SidecarTi
       await line.callOrThrow({ method: 'DELETE', path, timeoutMs: stateWriteMs })
     },
   }
-  return state
 }
 
 const toSaveItem = ({ key, value, etag, firstWrite, ttlSeconds }: StateItem) => ({

@@ -49,7 +49,6 @@ export function stubSidecar(options: { readinessOf?: (app: AppId) => Promise<Rea
     },
     secret: async () => undefined,
     state: {
-      get: () => Promise.reject(new Error('not used')),
       getBulk: () => Promise.reject(new Error('not used')),
       save: () => Promise.reject(new Error('not used')),
       delete: () => Promise.reject(new Error('not used')),
