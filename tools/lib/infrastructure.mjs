@@ -6,6 +6,7 @@ import { demandProgram } from './packages.mjs'
 import { demandFreePorts } from './ports.mjs'
 import { startPostgres } from './postgres.mjs'
 import { demandSecrets, readResources, requiredSecrets, resourcePaths } from './profiles.mjs'
+import { startRabbitmq } from './rabbitmq.mjs'
 import { startRedis } from './redis.mjs'
 import { addressServers, loadSecrets, saveSecrets } from './secrets.mjs'
 import { step, warn } from './terminal.mjs'
@@ -27,6 +28,9 @@ export const serverPorts = (offset) => ({
   postgres: 15432 + offset,
   mqtt: 11883 + offset,
   redis: 16379 + offset,
+  rabbitmq: 15673 + offset,
+  'rabbitmq-nodes': 15674 + offset,
+  'rabbitmq-names': 15675 + offset,
 })
 
 /**
@@ -50,6 +54,7 @@ const servers = {
   postgres: { start: startPostgres },
   redis: { provide: () => demandProgram('redis-server', 'redis-url'), start: startRedis },
   mqtt: { start: ({ port, password }) => startMqtt({ port, password, onWarning: warn }) },
+  rabbitmq: { provide: () => demandProgram('rabbitmq-server', 'rabbitmq-url'), start: startRabbitmq },
 }
 
 /**

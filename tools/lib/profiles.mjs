@@ -84,7 +84,8 @@ export function readYaml(path) {
 export function requiredSecrets(resources) {
   const found = new Map()
   for (const { file, document } of resources) {
-    for (const item of document?.spec?.metadata ?? []) {
+    if (document?.kind !== 'Component') continue
+    for (const item of document.spec?.metadata ?? []) {
       if (item?.secretKeyRef?.name) found.set(item.secretKeyRef.name, file)
     }
   }

@@ -87,6 +87,9 @@ export const portsOf = (apps) =>
     { port: app.daprInternalGrpcPort, what: `sidecar of ${app.id}` },
   ])
 
+/** No two ports of dapr.yaml and of the servers differ by a multiple of it: starts at the same time share no port. */
+export const offsetStep = 307
+
 /**
  * An offset with which every port is free. It stays below the ports that the system gives to outgoing connections. A file
  * names who took it, as between the look and the use another start may look, too.
@@ -95,7 +98,7 @@ export const portsOf = (apps) =>
  */
 export async function choosePortOffset(wish) {
   if (wish !== 'auto') return wish
-  for (let offset = 500; offset < 16_000; offset += 300) {
+  for (let offset = 500; offset < 16_000; offset += offsetStep) {
     const ports = [
       ...portsOf(readRunFile({ portOffset: offset })).map(({ port }) => port),
       ...Object.values(serverPorts(offset)),

@@ -16,6 +16,7 @@ const ourAddress = {
     `host=127.0.0.1 port=${port} user=parley password=${password} dbname=parley sslmode=disable`,
   mqtt: (port, password) => `mqtt://parley:${password}@127.0.0.1:${port}`,
   redis: (port, password) => `redis://:${password}@127.0.0.1:${port}`,
+  rabbitmq: (port, password) => `amqp://parley:${password}@127.0.0.1:${port}/`,
 }
 
 /**

@@ -21,10 +21,13 @@ import { SetupError } from './terminal.mjs'
  * @param {string} options.logFile
  * @param {string} [options.input] for its standard input
  * @param {string} [options.cwd]
+ * @param {Record<string, string>} [options.env] beside that of this process
  * @param {number} [options.uid]
  * @param {number} [options.gid]
  * @param {() => boolean | Promise<boolean>} options.isReady asked until it says yes
+ * @param {number} [options.readyWithinMs]
  * @param {NodeJS.Signals} options.stopSignal
+ * @param {number} [options.stopWithinMs]
  * @returns {Promise<ServerProcess>}
  */
 export async function startServerProcess(options) {
@@ -36,6 +39,7 @@ export async function startServerProcess(options) {
     detached: true,
     stdio: [options.input === undefined ? 'ignore' : 'pipe', log, log],
     ...(options.cwd ? { cwd: options.cwd } : {}),
+    ...(options.env ? { env: { ...process.env, ...options.env } } : {}),
     ...(options.uid === undefined ? {} : { uid: options.uid, gid: /** @type {number} */ (options.gid) }),
   })
   closeSync(log)
@@ -49,7 +53,7 @@ export async function startServerProcess(options) {
   exited.then(() => {
     ended = true
   })
-  const deadline = Date.now() + 30_000
+  const deadline = Date.now() + (options.readyWithinMs ?? 30_000)
   while (!(await options.isReady())) {
     if (ended || Date.now() > deadline) {
       if (child.pid) signal(-child.pid, 'SIGKILL')
@@ -71,7 +75,10 @@ export async function startServerProcess(options) {
     exited,
     async stop(hurry) {
       if (ended) return
-      const deadline = AbortSignal.any([AbortSignal.timeout(8_000), ...(hurry ? [hurry] : [])])
+      const deadline = AbortSignal.any([
+        AbortSignal.timeout(options.stopWithinMs ?? 8_000),
+        ...(hurry ? [hurry] : []),
+      ])
       const kill = () => signal(-pid, 'SIGKILL')
       deadline.addEventListener('abort', kill)
       if (deadline.aborted) kill()

@@ -5,9 +5,10 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { appIds, componentNames, deadLetterTopic, events } from '@parley/contracts'
+import { serverPorts } from '../lib/infrastructure.mjs'
 import { readResources, resourcePaths } from '../lib/profiles.mjs'
 import { root } from '../lib/root.mjs'
-import { readRunFile } from '../lib/run-file.mjs'
+import { offsetStep, portsOf, readRunFile } from '../lib/run-file.mjs'
 
 const folders = (/** @type {string} */ kind) => readdirSync(join(root, 'components', kind))
 const resources = (/** @type {string} */ path) =>
@@ -199,6 +200,11 @@ describe('dapr.yaml', () => {
     assert.equal(shifted?.daprHttpPort, Number(plain?.daprHttpPort) + 1000)
     assert.equal(Number(shifted?.env.GATEWAY_PORT), Number(plain?.env.GATEWAY_PORT) + 1000)
     assert.equal(Number(shifted?.env.REALTIME_PORT), Number(plain?.env.REALTIME_PORT) + 1000)
+  })
+
+  test('starts side by side share no port, whichever offsets they have', () => {
+    const ports = [...portsOf(readRunFile()).map(({ port }) => port), ...Object.values(serverPorts(0))]
+    assert.equal(new Set(ports.map((port) => port % offsetStep)).size, ports.length)
   })
 
   test('names resources that exist', () => {

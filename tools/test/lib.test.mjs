@@ -67,7 +67,7 @@ describe('what a log line says', () => {
 })
 
 describe('secrets', () => {
-  const ports = { postgres: 1, mqtt: 2, redis: 3 }
+  const ports = { postgres: 1, mqtt: 2, redis: 3, rabbitmq: 4 }
   const embedded = (/** @type {string} */ name) => ['postgres-url', 'mqtt-url'].includes(name)
 
   test(
@@ -108,7 +108,10 @@ describe('secrets', () => {
     const resources = [
       {
         file: 'components/brokers/x/pubsub.yaml',
-        document: { spec: { metadata: [{ name: 'a', secretKeyRef: { name: 'kafka-url' } }] } },
+        document: {
+          kind: 'Component',
+          spec: { metadata: [{ name: 'a', secretKeyRef: { name: 'kafka-url' } }] },
+        },
       },
     ]
     assert.throws(
