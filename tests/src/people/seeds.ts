@@ -17,7 +17,9 @@ export async function withSeed(seed: number, file: string, run: () => Promise<vo
   try {
     await run()
   } catch (error) {
-    const path = basename(file, '.js')
-    throw new Error(`seed ${seed} failed; again: PARLEY_SEED=${seed} npm test -- ${path}`, { cause: error })
+    if (!(error instanceof Error)) throw error
+    const replay = `PARLEY_SEED=${seed} npm test -- ${basename(file, '.js')}`
+    error.message = `seed ${seed} failed, again with: ${replay}\n${error.message}`
+    throw error
   }
 }
