@@ -150,7 +150,8 @@ export function createRealtimeApp(deps: RealtimeDeps): RealtimeApp {
       sends.close()
       batcher.close()
       rooms.close()
-      io.disconnectSockets(true)
+      // Without `local` it would end the sockets of every node.
+      io.local.disconnectSockets(true)
       io.engine?.close()
       redis?.close()
     },

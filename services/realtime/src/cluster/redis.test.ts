@@ -80,6 +80,21 @@ describe('several nodes over Redis', {
     assert.ok(seqs.length >= 22)
   })
 
+  it('leaves the sockets of the others alone when one goes down', async () => {
+    const port = await freePort()
+    await startRedis(port)
+    const [a, b] = [await startNode(port, 'a'), await startNode(port, 'b')]
+    for (const node of [a, b]) node.room('room', 'ann', 'bob')
+    const [ann, bob] = [await a.ready('ann'), await b.ready('bob')]
+    await a.app.drain()
+    await a.app.close()
+    await ann.next('disconnect')
+    await b.tell('room', b.append('room', b.message('room')))
+    await bob.next('entry')
+    assert.deepEqual(bob.all('disconnect'), [])
+    assert.ok((await bob.ask('sync', { cursors: {} })).ok)
+  })
+
   it('drops what another version of a node sends and this one does not understand', async () => {
     const port = await freePort()
     await startRedis(port)
