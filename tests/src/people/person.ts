@@ -26,6 +26,15 @@ import type { Shapes } from './shapes.ts'
 export interface Door {
   readonly url: string
   readonly shapes: Shapes
+  /** What people have opened here, to be closed when a test ends, however it ends. */
+  readonly open: Set<() => void>
+}
+
+export const createDoor = (url: string, shapes: Shapes): Door => ({ url, shapes, open: new Set() })
+
+export function leave({ open }: Door): void {
+  for (const close of open) close()
+  open.clear()
 }
 
 /** Somebody who has registered. */
@@ -84,14 +93,19 @@ function personOf(door: Door, name: string, tokens: Tokens): Person {
         },
       ),
     login: async () => personOf(door, name, (await callApi(door, login, { body })).body),
-    open: (options, { url } = door) => openDevice(url, tokens.accessToken, door.shapes, options),
+    open(options, { url, open } = door) {
+      const device = openDevice(url, tokens.accessToken, door.shapes, options)
+      open.add(device.close)
+      return device
+    },
     async device(options, at = door) {
       const device = person.open(options, at)
       await device.until('ready')
       return device
     },
-    async chat(options, { url } = door) {
+    async chat(options, { url, open } = door) {
       const chat = createChat({ url, ...options })
+      open.add(chat.disconnect)
       await insist(() => chat.login(body))
       chat.connect()
       return chat

@@ -13,3 +13,17 @@ export async function until(
     await delay(Math.min(200, 5 * 2 ** tried))
   }
 }
+
+/** The promise, or an error that names it where it does not settle. */
+export async function inTime<T>(what: string, promise: Promise<T>, ms = patienceMs): Promise<T> {
+  const timer = new AbortController()
+  const late = delay(ms, undefined, { signal: timer.signal }).then(() => {
+    throw new Error(`not within ${ms} ms: ${what}`)
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    timer.abort()
+    late.catch(() => undefined)
+  }
+}

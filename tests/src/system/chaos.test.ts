@@ -13,7 +13,7 @@ import { type Faults, seededRandom } from '@parley/testkit'
 import type { Device } from '../people/device.ts'
 import type { Person } from '../people/person.ts'
 import { seedsOf, withSeed } from '../people/seeds.ts'
-import { until } from '../people/until.ts'
+import { inTime, until } from '../people/until.ts'
 import { type System, startChat } from './start-chat.ts'
 
 /** How many messages each person sends to each conversation, and how many of them over HTTP. */
@@ -130,16 +130,13 @@ async function run(seed: number): Promise<void> {
       actors.push(await actorOf(person, person === eve ? rooms.slice(0, 1) : rooms))
     chat.dapr.setFaults(faultsOf(random))
     await Promise.all([disturb(chat, random), ...actors.map((actor) => act(actor, random))])
-    await Promise.all(actors.flatMap(({ stored }) => stored))
+    const all = actors.flatMap(({ stored }) => stored)
+    await inTime('all is stored', Promise.all(all), patienceMs)
     chat.dapr.setFaults(noFaults)
     // Whatever was lost last shows as a gap before this one.
     for (const { id } of rooms) actors[0]?.sent.get(id)?.push(await last(actors[0], id))
     for (const { id } of rooms) await verify(actors, id)
   } finally {
-    for (const { chat: app, device } of actors) {
-      app.disconnect()
-      device.close()
-    }
     await chat.close()
   }
 }
@@ -155,7 +152,7 @@ const noFaults: Faults = {
 
 async function last({ chat }: Actor, id: ConversationId): Promise<string> {
   const { clientId, stored } = chat.send(id, { text: 'the end' })
-  await stored
+  await inTime('the last is stored', stored, patienceMs)
   return clientId
 }
 

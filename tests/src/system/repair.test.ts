@@ -84,7 +84,6 @@ describe('a client that was away', () => {
     await kept.stored
     await until('all is there', () => entries.some(isText('written offline')))
     assert.deepEqual(entries, await ann.log(room.id))
-    app.disconnect()
   })
 
   it('is told what is gone, what is new and what is too far behind', async () => {

@@ -185,7 +185,6 @@ describe('a node that goes down', () => {
     for (const [i, outcome] of outcomes.entries())
       if (outcome.status === 'fulfilled')
         assert.ok(texts.has(`${i}`), `${i} was acknowledged and is not stored`)
-    app.disconnect()
   })
 })
 

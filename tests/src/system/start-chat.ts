@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { AppId } from '@parley/contracts'
 import { type FakeDapr, type Faults, fakeDapr } from '@parley/testkit'
-import { type Door, type Person, signUp } from '../people/person.ts'
+import { createDoor, type Door, leave, type Person, signUp } from '../people/person.ts'
 import { createShapes, type Shapes } from '../people/shapes.ts'
 import { type PushService, startPushService } from './push-service.ts'
 import { type RedisServer, startRedis } from './redis.ts'
@@ -59,7 +59,7 @@ export async function startChat(options: ChatOptions = {}): Promise<System> {
   async function open(name: string): Promise<Door> {
     const node = await start('realtime', services.realtime(settings, name, redis?.url))
     const { port } = await start('gateway', services.gateway(node.port))
-    return { url: `http://127.0.0.1:${port}`, shapes }
+    return createDoor(`http://127.0.0.1:${port}`, shapes)
   }
   const doors: [Door, ...Door[]] = [await open('node-1')]
   if (nodes > 1) doors.push(await open('node-2'))
@@ -74,6 +74,7 @@ export async function startChat(options: ChatOptions = {}): Promise<System> {
     },
     people: (...names) => Promise.all(names.map((name) => signUp(doors[0], name))) as never,
     async close() {
+      for (const door of doors) leave(door)
       dapr.setFaults({ duplicates: 0, maxDelayMs: 0, lostAnswers: 0, failures: 0, lostCalls: 0, losses: {} })
       // The gateways last: what is said in parting still goes through them.
       const order = [...running]
