@@ -21,3 +21,17 @@ export async function until<T>(
     await delay(50)
   }
 }
+
+/** The promise, or an error that names it where it does not settle in time. */
+export async function inTime<T>(what: string, promise: Promise<T>, withinMs = 30_000): Promise<T> {
+  const timer = new AbortController()
+  const late = delay(withinMs, undefined, { signal: timer.signal }).then(() => {
+    throw new Error(`Not within ${withinMs / 1000} s: ${what}`)
+  })
+  late.catch(() => undefined)
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    timer.abort()
+  }
+}

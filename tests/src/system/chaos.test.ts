@@ -9,11 +9,10 @@ import {
   type Message,
   postMessage,
 } from '@parley/contracts'
-import { type Faults, seededRandom } from '@parley/testkit'
+import { type Faults, inTime, seededRandom, until } from '@parley/testkit'
 import type { Device } from '../people/device.ts'
 import type { Person } from '../people/person.ts'
 import { seedsOf, withSeed } from '../people/seeds.ts'
-import { inTime, until } from '../people/until.ts'
 import { type System, startChat } from './start-chat.ts'
 
 /** How many messages each person sends to each conversation, and how many of them over HTTP. */
@@ -108,7 +107,7 @@ async function verify(actors: readonly Actor[], id: ConversationId): Promise<voi
           messages.find(({ seq }) => seq === message.seq),
           message,
         )
-    await until(`${person.name} has all`, () => chat.cursor(id) === log.length, patienceMs)
+    await until(() => chat.cursor(id) === log.length, `${person.name} has all`, patienceMs)
     assert.deepEqual(
       delivered.filter((entry) => entry.conversationId === id),
       log,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { addMembers, type Entry, logout, type Message, removeMember } from '@parley/contracts'
-import { until } from '../people/until.ts'
+import { until } from '@parley/testkit'
 import { hasRedis } from './redis.ts'
 import { type System, startChat } from './start-chat.ts'
 
@@ -100,7 +100,7 @@ describe('two nodes', { skip: !hasRedis && 'there is no redis-server on this mac
     app.on('entry', (entry) => entries.push(entry))
     app.follow(room.id, 0)
     await phone.until('presence', ({ status }) => status === 'online')
-    await until('the app is online', () => app.connection().status === 'online')
+    await until(() => app.connection().status === 'online', 'the app is online')
 
     const kept = Array.from({ length: 20 }, (_, i) => app.send(room.id, { text: `${i}` }).stored)
     await chat.service('realtime', second).kill()
@@ -113,7 +113,7 @@ describe('two nodes', { skip: !hasRedis && 'there is no redis-server on this mac
     await chat.service('realtime', second).start()
     await Promise.all(kept)
     const log = await ann.log(room.id)
-    await until('the app has all', () => app.cursor(room.id) === log.length)
+    await until(() => app.cursor(room.id) === log.length, 'the app has all')
     assert.deepEqual(entries, log)
     assert.equal((await bob.history(room.id)).length, 21)
   })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
 import { getPresence, setPresence } from '@parley/contracts'
-import { until } from '../people/until.ts'
+import { until } from '@parley/testkit'
 import { type System, startChat } from './start-chat.ts'
 
 let chat: System
@@ -24,7 +24,7 @@ describe('presence', () => {
     await phone.until('presence', ({ userId, status }) => userId === bob.id && status === 'online')
     const tablet = await bob.device()
     laptop.close()
-    await until('presence knows of both', () => disconnects() === 1)
+    await until(() => disconnects() === 1, 'presence knows of both')
     tablet.close()
     const gone = await phone.until('presence', ({ status }) => status === 'offline')
     assert.ok(Date.parse(gone.lastSeenAt ?? '') <= Date.now())
@@ -62,7 +62,7 @@ describe('presence', () => {
     await ann.group('Team', [bob])
     const [phone] = await Promise.all([ann.device(), bob.device()])
     await phone.ok('presence:watch', { userIds: [bob.id] })
-    await until('bob is online', async () => (await seen()) === 'online')
+    await until(async () => (await seen()) === 'online', 'bob is online')
     await bob.call(setPresence, { body: { status: 'dnd', text: 'writing' } })
     const busy = await phone.until('presence', ({ status }) => status === 'dnd')
     assert.equal(busy.text, 'writing')

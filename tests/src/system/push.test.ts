@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
 import { getVapidPublicKey, setPreferences, subscribe, unsubscribe } from '@parley/contracts'
+import { until } from '@parley/testkit'
 import type { Person } from '../people/person.ts'
-import { until } from '../people/until.ts'
 import { type System, startChat } from './start-chat.ts'
 
 let chat: System
@@ -21,7 +21,7 @@ describe('push', () => {
     for (const person of [ann, bob, eve]) await withPush(person)
     await withPush(eve, 'tablet')
     const [phone, laptop] = await Promise.all([ann.device(), bob.device()])
-    await until('bob is known to be connected', () => connected(bob))
+    await until(() => connected(bob), 'bob is known to be connected')
     chat.dapr.setFaults({ duplicates: 0.7, maxDelayMs: 150, lostAnswers: 0.1, failures: 0.1 })
     const texts = Array.from({ length: 8 }, (_, i) => `news ${i}`)
     for (const text of texts) await phone.send(room.id, text)
@@ -47,15 +47,15 @@ describe('push', () => {
     await phone.send(room.id, 'you are away')
     await chat.push.until('bob', 1)
     const laptop = await bob.device()
-    await until('bob is known to be connected', () => connected(bob))
+    await until(() => connected(bob), 'bob is known to be connected')
     await phone.send(room.id, 'you are here')
     await laptop.message('you are here')
     laptop.close()
-    await until('bob is known to be gone', () => events('presence.disconnected') === 1)
-    await until('a push comes', async () => {
+    await until(() => events('presence.disconnected') === 1, 'bob is known to be gone')
+    await until(async () => {
       await phone.send(room.id, 'away again')
       return chat.push.count('bob') >= 2
-    })
+    }, 'a push comes')
   })
 
   it('is as people want it, and ends with the subscription', async () => {
@@ -79,7 +79,7 @@ describe('push', () => {
     chat.push.answer = 201
     await withPush(eve, 'tablet')
     const notifications = chat.service('notifications')
-    await until('the subscription that is gone is forgotten', async () => {
+    await until(async () => {
       const [phones, tablets] = [chat.push.count('eve'), chat.push.count('tablet')]
       await phone.send(room.id, 'still there?')
       await chat.push.until('tablet', tablets + 1)
@@ -87,7 +87,7 @@ describe('push', () => {
       await notifications.stop()
       await notifications.start()
       return chat.push.count('eve') === phones
-    })
+    }, 'the subscription that is gone is forgotten')
     assert.equal(chat.push.count('bob'), 1)
   })
 })

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
 import { type ConversationId, listConversations, markRead } from '@parley/contracts'
+import { until } from '@parley/testkit'
 import type { Person } from '../people/person.ts'
-import { until } from '../people/until.ts'
 import { type System, startChat } from './start-chat.ts'
 
 let chat: System
@@ -95,6 +95,6 @@ describe('reading', () => {
       [...new Set(told)].sort((a, b) => a - b),
     )
     assert.ok(told.length < sent.length / 2)
-    await until('the marker stands at the end', async () => (await summary(bob, room.id)).readSeq === last)
+    await until(async () => (await summary(bob, room.id)).readSeq === last, 'the marker stands at the end')
   })
 })

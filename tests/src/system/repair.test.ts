@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
 import { addMembers, type Entry, postMessage, removeMember } from '@parley/contracts'
-import { until } from '../people/until.ts'
+import { until } from '@parley/testkit'
 import { type System, startChat } from './start-chat.ts'
 
 let chat: System
@@ -72,9 +72,9 @@ describe('a client that was away', () => {
     const entries: Entry[] = []
     app.on('entry', (entry) => entries.push(entry))
     app.follow(room.id, 0)
-    await until('the app is online', () => app.connection().status === 'online')
+    await until(() => app.connection().status === 'online', 'the app is online')
     await phone.send(room.id, 'before')
-    await until('it came', () => entries.some(isText('before')))
+    await until(() => entries.some(isText('before')), 'it came')
     app.disconnect()
     for (let i = 0; i < 450; i += 50)
       await Promise.all(Array.from({ length: 50 }, (_, j) => phone.send(room.id, `missed ${i + j}`)))
@@ -82,7 +82,7 @@ describe('a client that was away', () => {
     assert.equal(app.outboxSize(), 1)
     app.connect()
     await kept.stored
-    await until('all is there', () => entries.some(isText('written offline')))
+    await until(() => entries.some(isText('written offline')), 'all is there')
     assert.deepEqual(entries, await ann.log(room.id))
   })
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
 import { changePassword, deleteSession, limits, listSessions, logout, type Message } from '@parley/contracts'
+import { until } from '@parley/testkit'
 import { openDevice } from '../people/device.ts'
-import { until } from '../people/until.ts'
 import { type System, startChat } from './start-chat.ts'
 
 let chat: System
@@ -168,7 +168,7 @@ describe('a node that goes down', () => {
     const room = await ann.group('Team', [bob])
     const [phone, app] = await Promise.all([ann.device(), bob.chat()])
     app.follow(room.id, 0)
-    await until('the app is online', () => app.connection().status === 'online')
+    await until(() => app.connection().status === 'online', 'the app is online')
     const sends = Array.from({ length: 100 }, (_, i) => phone.send(room.id, `${i}`))
     const kept: Promise<Message>[] = []
     for (let i = 0; i < 100; i++) kept.push(app.send(room.id, { text: `app ${i}` }).stored)
@@ -180,7 +180,7 @@ describe('a node that goes down', () => {
     await chat.service('realtime').start()
     await Promise.all(kept)
     const log = await ann.log(room.id)
-    await until('the app has all', () => app.cursor(room.id) === log.length)
+    await until(() => app.cursor(room.id) === log.length, 'the app has all')
     const texts = new Set((await ann.history(room.id)).map(({ text }) => text))
     for (const [i, outcome] of outcomes.entries())
       if (outcome.status === 'fulfilled')
