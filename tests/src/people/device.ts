@@ -45,7 +45,7 @@ export interface Device {
   /** The entry of a message with this text. */
   message(text: string): Promise<Message>
   /** Resolves with the reason when the connection has ended. */
-  gone(): Promise<string>
+  gone(ms?: number): Promise<string>
   /** Resolves with what the handshake was refused with. */
   refusedWith(): Promise<AckError>
   ask<E extends Answered>(event: E, payload: ClientPayload<E>): Promise<AckOf<E>>
@@ -130,7 +130,8 @@ export function openDevice(
       if (entry.kind !== 'message') throw new TypeError('not a message')
       return entry.message
     },
-    gone: () => first('disconnect', find('disconnect', () => true) as () => { found: string } | undefined),
+    gone: (ms) =>
+      first('disconnect', find('disconnect', () => true) as () => { found: string } | undefined, ms),
     refusedWith: () =>
       first('connect_error', find('connect_error', () => true) as () => { found: AckError } | undefined),
     async ask(event, payload) {

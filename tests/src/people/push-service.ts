@@ -1,9 +1,12 @@
 import { createECDH, randomBytes } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { generate } from 'selfsigned'
-import { patienceMs } from '../people/device.ts'
+import { patienceMs } from './device.ts'
 
 /** A push service on loopback, as browsers have theirs on the internet. */
 export interface PushService {
@@ -15,11 +18,16 @@ export interface PushService {
   /** What it answers from now on; 201 at first. */
   answer: number
   readonly ca: string
+  /** The same in a file, as `NODE_EXTRA_CA_CERTS` wants it. */
+  readonly caFile: string
   close(): Promise<void>
 }
 
 export async function startPushService(): Promise<PushService> {
   const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }])
+  const directory = await mkdtemp(join(tmpdir(), 'parley-push-'))
+  const caFile = join(directory, 'ca.pem')
+  await writeFile(caFile, cert)
   const counts = new Map<string, number>()
   const server = createServer({ key, cert }, (request, response) => {
     const device = request.url?.slice(1) ?? ''
@@ -33,6 +41,7 @@ export async function startPushService(): Promise<PushService> {
 
   const service: PushService = {
     ca: cert,
+    caFile,
     answer: 201,
     subscription(device) {
       const p256dh = createECDH('prime256v1').generateKeys('base64url')
@@ -47,11 +56,12 @@ export async function startPushService(): Promise<PushService> {
         await delay(20)
       }
     },
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve())
-        server.closeAllConnections()
-      }),
+    async close() {
+      const closed = new Promise((resolve) => server.close(resolve))
+      server.closeAllConnections()
+      await closed
+      await rm(directory, { recursive: true, force: true })
+    },
   }
   return service
 }
