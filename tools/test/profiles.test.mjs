@@ -45,7 +45,10 @@ for (const profile of Object.keys(profiles)) {
         return /** @type {any} */ (await answer.json())
       }
       const who = { username: `ada-${process.pid}`, password: 'correct horse battery' }
-      const { accessToken } = await call('/api/auth/register', '', who)
+      const { accessToken, user } = await call('/api/auth/register', '', who)
+      // One of each service that keeps something: they may share a store.
+      await call(`/api/presence?userIds=${user.id}`, accessToken)
+      await call('/api/notifications/preferences', accessToken)
       const { id } = await call('/api/conversations', accessToken, {
         kind: 'group',
         title: 'Tea',

@@ -411,15 +411,19 @@ for (const kind of ['nginx', 'node'] satisfies Kind[])
     test('the API documentation is a page without anything inline or from elsewhere', async () => {
       const page = await api(gateway, '/api/docs')
       assert.match(page.headers.get('content-security-policy') ?? '', /script-src 'self';/)
+      assert.equal(page.headers.get('content-type')?.toLowerCase(), 'text/html; charset=utf-8')
       const html = await page.text()
       assert.doesNotMatch(html, /<script>|https?:|\son\w+=/)
       for (const [, path] of html.matchAll(/(?:src|href)="(\/[^"]+)"/g)) {
         const file = await api(gateway, path ?? '')
         assert.equal(file.status, 200, path)
+        const type = path?.endsWith('.css') ? /^text\/css/ : /^(?:text|application)\/javascript/
+        assert.match(file.headers.get('content-type') ?? '', type)
         assert.ok((await file.text()).length > 100)
       }
-      const document = (await (await api(gateway, '/api/openapi.json')).json()) as { openapi: string }
-      assert.equal(document.openapi, '3.1.0')
+      const file = await api(gateway, '/api/openapi.json')
+      assert.match(file.headers.get('content-type') ?? '', /^application\/json/)
+      assert.equal(((await file.json()) as { openapi: string }).openapi, '3.1.0')
       assert.equal((await api(gateway, '/api/asyncapi.json')).status, 200)
     })
   })

@@ -3,6 +3,7 @@ import type { GatewaySettings } from './config.ts'
 import { cacheControl, wellFormedHost } from './headers.ts'
 import { locationsOf, malformedLocation, problemLocations } from './nginx-locations.ts'
 import { block, lines, pattern, quoted } from './nginx-text.ts'
+import { mimeTypes } from './nginx-types.ts'
 import {
   bearer,
   bodyLimitBytes,
@@ -73,23 +74,6 @@ const accessLogFormat = [
   '"userAgent":"$http_user_agent"',
 ].join(',')
 
-const mimeTypes = {
-  'text/html': 'html',
-  'text/css': 'css',
-  'text/plain': 'txt',
-  'application/javascript': 'js mjs',
-  'application/json': 'json map',
-  'application/manifest+json': 'webmanifest',
-  'application/wasm': 'wasm',
-  'image/svg+xml': 'svg',
-  'image/png': 'png',
-  'image/jpeg': 'jpg jpeg',
-  'image/webp': 'webp',
-  'image/x-icon': 'ico',
-  'font/woff2': 'woff2',
-  'audio/mpeg': 'mp3',
-}
-
 const server = (settings: NginxSettings): string =>
   block(
     'server',
@@ -133,7 +117,7 @@ export function nginxConfig(settings: NginxSettings): string {
       `access_log ${settings.accessLog} json;`,
       block(
         'types',
-        Object.entries(mimeTypes).map(([type, extensions]) => `${type} ${extensions};`),
+        Object.entries(mimeTypes).map(([type, endings]) => `${type} ${endings};`),
       ),
       'default_type application/octet-stream;',
       'charset utf-8;',

@@ -2,6 +2,7 @@
 import type { GatewaySettings } from './config.ts'
 import { cacheControl, hostPlaceholder, type Page, securityHeaders } from './headers.ts'
 import { block, quoted } from './nginx-text.ts'
+import { typeOf } from './nginx-types.ts'
 import { gatewayProblems, problemAnswer, problemType } from './problems.ts'
 import { forwardedHeaders, type GatewayRoute, type Rates, timeouts, webSocketHeaders } from './route-table.ts'
 
@@ -81,16 +82,19 @@ export function locationsOf(route: GatewayRoute, settings: GatewaySettings): str
               'error_page 429 @rate_limited;',
             ),
           ]
-    case 'file':
+    case 'file': {
+      const file = target.file(settings.docsRoot)
       return [
         block(
           `location = ${path}`,
           headersOf(target.page, settings),
           `add_header Cache-Control ${cacheControl.revalidate};`,
           'gzip on;',
-          `alias ${quoted(target.file(settings.docsRoot))};`,
+          ['types { }', `default_type ${typeOf(file)};`],
+          `alias ${quoted(file)};`,
         ),
       ]
+    }
     case 'realtime':
       return [block(`location = ${path}`, toRealtime(settings))]
     case 'nothing':

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, createServer as createNetServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -171,11 +171,3 @@ for (const kind of ['nginx', 'node'] satisfies Kind[])
       assert.match(output, /^ConfigError: \S+cert\.pem and \S+ are no certificate and its key: .*\.$/m)
     })
   })
-
-test('the configuration of nginx, which holds the token, is readable by nobody else', {
-  skip: findNginx() ? false : 'there is no nginx here',
-}, async () => {
-  launch('nginx')
-  await until(answers, 'it serves')
-  assert.equal(statSync(join(folder, 'run/nginx.conf')).mode & 0o777, 0o600)
-})

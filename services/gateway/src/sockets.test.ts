@@ -25,11 +25,13 @@ const withGateway =
 const clientOf = (gateway: Gateway, options = {}) =>
   io(gateway.url, { transports: ['websocket'], reconnection: false, forceNew: true, ...options })
 
+const isMissing = (kind: Kind) => (kind === 'nginx' && nginx === undefined ? 'there is no nginx here' : false)
 const upgradeTo = (path: string) =>
   `GET ${path} HTTP/1.1\nHost: x\nUpgrade: websocket\nConnection: Upgrade\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n\n`
 
+// Each test has a gateway of its own, and some wait for a time-out.
 for (const kind of ['nginx', 'node'] satisfies Kind[])
-  describe(kind, { skip: kind === 'nginx' && nginx === undefined ? 'there is no nginx here' : false }, () => {
+  describe(kind, { concurrency: true, skip: isMissing(kind) }, () => {
     test(
       'a Socket.IO client talks to realtime',
       withGateway(kind, async (gateway) => {
@@ -65,6 +67,35 @@ for (const kind of ['nginx', 'node'] satisfies Kind[])
         assert.equal(gateway.realtime.handshakes.length, 0)
       }),
     )
+
+    test(
+      'an upgrade that realtime refuses opens no way to it',
+      withGateway(kind, async (gateway) => {
+        const refused = upgradeTo('/socket.io/?EIO=4&transport=websocket').replace(
+          'Version: 13',
+          'Version: 99',
+        )
+        const { status } = await raw(
+          gateway.port,
+          `${refused}GET /internal/x HTTP/1.1\nHost: x\nConnection: close\n\n`,
+        )
+        assert.equal(status, 400)
+        assert.deepEqual(gateway.realtime.requests, [])
+      }),
+    )
+
+    for (const [what, request] of Object.entries({
+      head: 'GET /api/auth/me HTTP/1.1\nHost: x\n',
+      body: 'POST /api/auth/login HTTP/1.1\nHost: x\nContent-Length: 10\n\n{',
+    }))
+      test(
+        `who does not end the ${what} of a request is cut off`,
+        withGateway(kind, async (gateway) => {
+          const { status } = await raw(gateway.port, request)
+          assert.ok([0, 400, 408].includes(status), `${status}`)
+          assert.deepEqual(gateway.sidecar.seen, [])
+        }),
+      )
 
     test(
       'realtime that ends takes its sockets with it, and a new one is unavailable for a while',
