@@ -16,7 +16,12 @@ const tokensOf = (name: string, turn: number): Tokens => ({
 
 /** A tab; its refreshes are answered by hand, in the order in which they were asked. */
 function openTab(storage: Storage, clock = manualClock()) {
-  const asked: { token: string; answer(tokens: Tokens): void; fail(error: ParleyError): void }[] = []
+  const asked: {
+    token: string
+    clientId: string
+    answer(tokens: Tokens): void
+    fail(error: ParleyError): void
+  }[] = []
   const endings: string[] = []
   let ids = 0
   const session = createSession({
@@ -25,9 +30,9 @@ function openTab(storage: Storage, clock = manualClock()) {
     exclusive: (_, task) => task(),
     newId: () => `sign-in-${Math.random()}-${++ids}`,
     key: 'session',
-    request: ((_route: unknown, input: { body: { refreshToken: string } }) =>
+    request: ((_route: unknown, { body }: { body: { refreshToken: string; clientId: string } }) =>
       new Promise((answer, fail) => {
-        asked.push({ token: input.body.refreshToken, answer, fail })
+        asked.push({ token: body.refreshToken, clientId: body.clientId, answer, fail })
       })) as unknown as Request,
     onEnded: (reason) => endings.push(reason),
   })
@@ -104,15 +109,25 @@ test('signed out while a refresh was under way: its answer brings nothing back',
   assert.deepEqual(storage.keys(''), [])
 })
 
-test('no answer ends nothing: the same refresh token is tried again', async () => {
-  const { session, asked, endings } = openTab(memoryStorage())
+test('no answer ends nothing: the same request is sent again, after a reload too', async () => {
+  const storage = memoryStorage()
+  const { session, asked, endings } = openTab(storage)
   session.start(tokensOf('ada', 1))
   const first = session.accessToken({ instead: 'access-ada-1' })
   asked[0]?.fail(new ParleyError('network', ''))
   await assert.rejects(first, (error) => (error as ParleyError).code === 'network')
   const second = session.accessToken({ instead: 'access-ada-1' })
-  assert.equal(asked[1]?.token, 'refresh-ada-1')
-  asked[1]?.answer(tokensOf('ada', 2))
-  assert.equal(await second, 'access-ada-2')
+  asked[1]?.fail(new ParleyError('unavailable', ''))
+  await assert.rejects(second, (error) => (error as ParleyError).code === 'unavailable')
+  const reloaded = openTab(storage)
+  const third = reloaded.session.accessToken({ instead: 'access-ada-1' })
+  const requests = [...asked, ...reloaded.asked].map(({ token, clientId }) => [token, clientId])
+  assert.deepEqual(requests, Array(3).fill(['refresh-ada-1', asked[0]?.clientId]))
+  reloaded.asked[0]?.answer(tokensOf('ada', 2))
+  assert.equal(await third, 'access-ada-2')
+  const next = reloaded.session.accessToken({ instead: 'access-ada-2' })
+  assert.notEqual(reloaded.asked[1]?.clientId, asked[0]?.clientId)
+  reloaded.asked[1]?.answer(tokensOf('ada', 3))
+  await next
   assert.deepEqual(endings, [])
 })

@@ -9,6 +9,8 @@ const saved = tokens.omit({ expiresIn: true }).extend({
   expiresAt: z.number(),
   /** Made when someone signs in: tells two sessions in one storage apart, also of the same person. */
   signIn: z.string(),
+  /** Of a refresh that was not answered yet: the same request again is no second use of the token. */
+  refreshId: z.string().optional(),
 })
 /** `expiresAt`: milliseconds since 1970 by the local clock. */
 export type SavedSession = z.infer<typeof saved>
@@ -77,14 +79,15 @@ export function createSession(deps: {
   async function renew(instead: string | undefined): Promise<string> {
     const stored = load()
     if (session && stored?.user.id === session.user.id) session = stored
-    const mine = session
-    if (!mine) throw new ParleyError('signed_out', 'There is no session')
-    if (usable(mine, instead)) return mine.accessToken
+    if (!session) throw new ParleyError('signed_out', 'There is no session')
+    if (usable(session, instead)) return session.accessToken
+    const mine = { ...session, refreshId: session.refreshId ?? deps.newId() }
+    session = mine
+    // Before it is sent: a tab that is reloaded meanwhile, or another one, asks with the same id.
+    if (stored?.signIn === mine.signIn) save(mine)
     try {
-      const next = dated(
-        await deps.request(refresh, { body: { refreshToken: mine.refreshToken } }),
-        mine.signIn,
-      )
+      const body = { refreshToken: mine.refreshToken, clientId: mine.refreshId }
+      const next = dated(await deps.request(refresh, { body }), mine.signIn)
       if (load()?.signIn === mine.signIn) save(next)
       // Signed out, or in as someone else, while the answer was on its way.
       if (session !== mine) throw new ParleyError('signed_out', 'There is no session')
