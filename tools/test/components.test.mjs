@@ -148,7 +148,7 @@ for (const stores of folders('stores')) {
           assert.equal(component.spec.version, 'v2')
           assert.equal(metadata.maxConns, '16')
         }
-        if (component.spec.type === 'state.redis') assert.equal(metadata.redisMaxRetries, '0')
+        if (component.spec.type === 'state.redis') assert.equal(metadata.redisMaxRetries, '-1')
       }
       const prefixes = components.flatMap((component) => named(component).tablePrefix ?? [])
       assert.equal(new Set(prefixes).size, prefixes.length, 'a table per service')
