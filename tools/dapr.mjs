@@ -5,11 +5,9 @@
 import { createHash } from 'node:crypto'
 import {
   accessSync,
-  chmodSync,
   constants,
   existsSync,
   mkdirSync,
-  readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -18,23 +16,23 @@ import {
 import { homedir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { root } from './lib/root.mjs'
+import { build, cache, cached, hasGo, isMade, make, moduleKey, suffix } from './lib/go-module.mjs'
 import { dim, exitWith, run, SetupError, say, step, warn } from './lib/terminal.mjs'
 
 const parts = {
   dapr: {
     version: '1.16.5',
     repository: 'dapr/cli',
-    module: 'cli',
-    buildSeconds: 180,
-    build: ['-trimpath', '-ldflags', '-s -w -X main.version=1.16.5'],
+    directory: 'tools/dapr/cli',
+    seconds: 180,
+    flags: ['-trimpath', '-ldflags', '-s -w -X main.version=1.16.5'],
   },
   daprd: {
     version: '1.18.0',
     repository: 'dapr/dapr',
-    module: 'daprd',
-    buildSeconds: 270,
-    build: [
+    directory: 'tools/dapr/daprd',
+    seconds: 270,
+    flags: [
       '-trimpath',
       '-tags',
       'stablecomponents',
@@ -47,8 +45,9 @@ const parts = {
 
 /** Older ones do not take an empty scheduler address, or lack the SQLite name resolution. */
 const oldest = [1, 16]
-const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'parley')
-const suffix = process.platform === 'win32' ? '.exe' : ''
+
+const nothingFound =
+  'Parley runs on Dapr, and neither Dapr, nor its releases on github.com, nor Go was found here. Do one of these and start again: install Dapr (https://docs.dapr.io/getting-started/install-dapr-cli/, then `dapr init --slim`), let this machine reach github.com, or install Go 1.24 or later.'
 
 /**
  * @returns {Promise<{ dapr: string, daprd: string, runtimePath: string }>} `runtimePath` is what `dapr run` takes: the
@@ -64,24 +63,16 @@ export async function provideDapr() {
 async function provide(name) {
   const own = await findInstalled(name)
   if (own) return own
-  const { version } = parts[name]
-  const target = join(cache, 'bin', `${name}-${version}${suffix}`)
-  const key = moduleKey(name)
-  const origin = existsSync(`${target}.origin`) ? readFileSync(`${target}.origin`, 'utf8') : undefined
-  if (existsSync(target) && (origin === 'release' || origin === key)) return target
-  mkdirSync(dirname(target), { recursive: true })
-  const fresh = `${target}.${process.pid}.new`
-  try {
-    const released = await download(name, fresh)
-    if (!released) await build(name, fresh)
-    chmodSync(fresh, 0o755)
-    // The mark after the binary: a start that is interrupted between the two makes it again.
-    rmSync(`${target}.origin`, { force: true })
-    renameSync(fresh, target)
-    writeFileSync(`${target}.origin`, released ? 'release' : key)
-  } finally {
-    rmSync(fresh, { force: true })
-  }
+  const module = { name, ...parts[name] }
+  const target = cached(module)
+  const key = moduleKey(module)
+  if (isMade(target, ['release', key])) return target
+  await make(target, async (fresh) => {
+    if (await download(name, fresh)) return 'release'
+    if (!(await hasGo())) throw new SetupError(nothingFound)
+    await build(module, fresh)
+    return key
+  })
   return target
 }
 
@@ -178,42 +169,6 @@ async function download(name, target) {
 const fetchOk = async (/** @type {string} */ url, /** @type {number} */ timeoutMs) => {
   const answer = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) })
   return answer.ok ? answer : undefined
-}
-
-/**
- * @param {Name} name
- * @param {string} target
- */
-async function build(name, target) {
-  const { version, module, buildSeconds, build: flags } = parts[name]
-  const go = await run('go', ['version']).catch(() => undefined)
-  if (go?.code !== 0) {
-    throw new SetupError(
-      `Parley runs on Dapr, and neither Dapr, nor its releases on github.com, nor Go was found here. Do one of these and start again: install Dapr (https://docs.dapr.io/getting-started/install-dapr-cli/, then \`dapr init --slim\`), let this machine reach github.com, or install Go 1.24 or later.`,
-    )
-  }
-  await step(
-    `Building ${name} ${version} from its Go module (once per user)`,
-    async () => {
-      const { code, output } = await run('go', ['build', ...flags, '-o', target, '.'], {
-        cwd: join(root, 'tools/dapr', module),
-        env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-mod=readonly -buildvcs=false' },
-      })
-      if (code !== 0)
-        throw new SetupError(
-          `${name} could not be built:\n${output.trim().split('\n').slice(-15).join('\n')}`,
-        )
-    },
-    { estimateSeconds: buildSeconds },
-  )
-}
-
-/** Changes with what the build is made from. */
-function moduleKey(/** @type {Name} */ name) {
-  const hash = createHash('sha256')
-  for (const file of ['go.mod', 'go.sum', 'main.go'])
-    hash.update(readFileSync(join(root, 'tools/dapr', parts[name].module, file)))
-  return `module ${hash.update(parts[name].build.join(' ')).digest('hex')}`
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
