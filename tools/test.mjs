@@ -7,10 +7,11 @@ import { run as runTests } from 'node:test'
 import { spec } from 'node:test/reporters'
 import { inspect } from 'node:util'
 import { provideDapr } from './dapr.mjs'
+import { provideFerretdb } from './lib/ferretdb.mjs'
 import { providePrograms } from './lib/packages.mjs'
 import { buildSources, demandNode, installDependencies } from './lib/prepare.mjs'
 import { root } from './lib/root.mjs'
-import { complain, dim, exitWith, run, SetupError, say, step } from './lib/terminal.mjs'
+import { complain, dim, exitWith, run, SetupError, say, step, warn } from './lib/terminal.mjs'
 
 const args = process.argv.slice(2)
 const verbose = args.includes('--verbose')
@@ -41,6 +42,10 @@ try {
   await buildSources()
   await provideDapr()
   await providePrograms()
+  await provideFerretdb().catch((error) => {
+    if (!(error instanceof SetupError)) throw error
+    warn(`There is no FerretDB: ${error.message} The tests that need it are skipped.`)
+  })
   const files = collect()
   if (files.length === 0)
     throw new SetupError(`No test file has ${filters.map((text) => `"${text}"`).join(' or ')} in its path.`)

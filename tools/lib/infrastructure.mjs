@@ -1,6 +1,7 @@
 // The servers that a profile needs and nobody else provides.
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { provideFerretdb, startFerretdb } from './ferretdb.mjs'
 import { startMqtt } from './mqtt.mjs'
 import { demandProgram } from './packages.mjs'
 import { demandFreePorts } from './ports.mjs'
@@ -31,6 +32,7 @@ export const serverPorts = (offset) => ({
   rabbitmq: 15673 + offset,
   'rabbitmq-nodes': 15674 + offset,
   'rabbitmq-names': 15675 + offset,
+  mongodb: 17017 + offset,
 })
 
 /**
@@ -55,6 +57,8 @@ const servers = {
   redis: { provide: () => demandProgram('redis-server', 'redis-url'), start: startRedis },
   mqtt: { start: ({ port, password }) => startMqtt({ port, password, onWarning: warn }) },
   rabbitmq: { provide: () => demandProgram('rabbitmq-server', 'rabbitmq-url'), start: startRabbitmq },
+  // FerretDB in the place of MongoDB, which is in no package registry.
+  mongodb: { provide: async () => void (await provideFerretdb()), start: startFerretdb },
 }
 
 /**

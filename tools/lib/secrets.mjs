@@ -17,6 +17,7 @@ const ourAddress = {
   mqtt: (port, password) => `mqtt://parley:${password}@127.0.0.1:${port}`,
   redis: (port, password) => `redis://:${password}@127.0.0.1:${port}`,
   rabbitmq: (port, password) => `amqp://parley:${password}@127.0.0.1:${port}/`,
+  mongodb: (port, password) => `mongodb://parley:${password}@127.0.0.1:${port}/parley`,
 }
 
 /**

@@ -67,7 +67,7 @@ describe('what a log line says', () => {
 })
 
 describe('secrets', () => {
-  const ports = { postgres: 1, mqtt: 2, redis: 3, rabbitmq: 4 }
+  const ports = { postgres: 1, mqtt: 2, redis: 3, rabbitmq: 4, mongodb: 5 }
   const embedded = (/** @type {string} */ name) => ['postgres-url', 'mqtt-url'].includes(name)
 
   test(
