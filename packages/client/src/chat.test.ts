@@ -27,7 +27,7 @@ afterEach(() => {
 })
 after(() => server.close())
 
-const deadlineMs = 15_000
+const deadlineMs = 60_000
 /** Resolves with the first payload of this event that fits. */
 function next<E extends keyof ChatEvents>(
   chat: Chat,
