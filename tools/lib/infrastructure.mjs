@@ -2,7 +2,10 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { provideFerretdb, startFerretdb } from './ferretdb.mjs'
+import { provideKafka, startKafka } from './kafka.mjs'
+import { provideMoto, startMoto } from './moto.mjs'
 import { startMqtt } from './mqtt.mjs'
+import { provideStreams, startNats } from './nats.mjs'
 import { demandProgram } from './packages.mjs'
 import { demandFreePorts } from './ports.mjs'
 import { startPostgres } from './postgres.mjs'
@@ -33,6 +36,10 @@ export const serverPorts = (offset) => ({
   'rabbitmq-nodes': 15674 + offset,
   'rabbitmq-names': 15675 + offset,
   mongodb: 17017 + offset,
+  kafka: 15092 + offset,
+  'kafka-controller': 15093 + offset,
+  nats: 14222 + offset,
+  aws: 14566 + offset,
 })
 
 /**
@@ -47,7 +54,7 @@ export const serverPorts = (offset) => ({
  * @property {(hurry?: AbortSignal) => Promise<void>} stop
  *
  * @typedef {object} Server
- * @property {() => Promise<void>} [provide] gets what it needs and this machine lacks
+ * @property {() => Promise<unknown>} [provide] gets what it needs and this machine lacks
  * @property {(place: Place) => Promise<Started>} start
  */
 
@@ -59,6 +66,16 @@ const servers = {
   rabbitmq: { provide: () => demandProgram('rabbitmq-server', 'rabbitmq-url'), start: startRabbitmq },
   // FerretDB in the place of MongoDB, which is in no package registry.
   mongodb: { provide: async () => void (await provideFerretdb()), start: startFerretdb },
+  kafka: { provide: provideKafka, start: startKafka },
+  nats: { provide: () => demandProgram('nats-server', 'nats-url'), start: startNats },
+  aws: { provide: provideMoto, start: startMoto },
+}
+
+/** From the contracts, which are compiled by now. */
+async function allTopics() {
+  const { deadLetterTopic, events } = await import('@parley/contracts')
+  const subscribers = new Set(events.flatMap((event) => [...event.subscribers]))
+  return [...events.map(({ topic }) => topic), ...[...subscribers].map(deadLetterTopic)]
 }
 
 /**
@@ -102,6 +119,7 @@ export async function startInfrastructure({ profile, dataDir, portOffset }) {
         if (failure) throw failure.reason
       }),
     )
+    if (secrets['nats-url']) await provideStreams(secrets['nats-url'], await allTopics())
   } catch (error) {
     await stop()
     throw error

@@ -18,6 +18,9 @@ const ourAddress = {
   redis: (port, password) => `redis://:${password}@127.0.0.1:${port}`,
   rabbitmq: (port, password) => `amqp://parley:${password}@127.0.0.1:${port}/`,
   mongodb: (port, password) => `mongodb://parley:${password}@127.0.0.1:${port}/parley`,
+  kafka: (port, password) => `kafka://parley:${password}@127.0.0.1:${port}`,
+  nats: (port, password) => `nats://parley:${password}@127.0.0.1:${port}`,
+  aws: (port, password) => `aws://parley:${password}@us-east-1?endpoint=http://127.0.0.1:${port}`,
 }
 
 /**
@@ -31,6 +34,25 @@ const addressParts = {
     read: (text) => {
       const url = parseUrl(text)
       return url && [`${url.hostname}:${url.port || 6379}`, decodeURIComponent(url.password)]
+    },
+  },
+  kafka: {
+    example: 'kafka://user:password@host-1:9092,host-2:9092',
+    names: ['kafka-brokers', 'kafka-username', 'kafka-auth'],
+    read: (text) => {
+      const [, user = '', password = '', brokers] =
+        /^kafka:\/\/(?:([^:@]*):([^@]*)@)?([^/]+)/.exec(text) ?? []
+      return brokers ? [brokers, decodeURIComponent(user), decodeURIComponent(password)] : undefined
+    },
+  },
+  aws: {
+    // Without a key, the sidecars ask the machine that they run on. Without an endpoint, it is AWS itself.
+    example: 'aws://key:secret@eu-central-1',
+    names: ['aws-region', 'aws-access-key', 'aws-secret-key', 'aws-endpoint'],
+    read: (text) => {
+      const url = parseUrl(text)
+      const [key, secret] = [url?.username, url?.password].map((part = '') => decodeURIComponent(part))
+      return url && [url.hostname, key ?? '', secret ?? '', url.searchParams.get('endpoint') ?? '']
     },
   },
 }

@@ -67,7 +67,7 @@ describe('what a log line says', () => {
 })
 
 describe('secrets', () => {
-  const ports = { postgres: 1, mqtt: 2, redis: 3, rabbitmq: 4, mongodb: 5 }
+  const ports = { postgres: 1, mqtt: 2, redis: 3, rabbitmq: 4, mongodb: 5, kafka: 6, nats: 7, aws: 8 }
   const embedded = (/** @type {string} */ name) => ['postgres-url', 'mqtt-url'].includes(name)
 
   test(
@@ -93,6 +93,35 @@ describe('secrets', () => {
       assert.equal(secrets['postgres-url'], 'host=db.example.com user=chat password=theirs')
       assert.match(String(secrets['mqtt-url']), /:12$/)
       assert.equal(secrets['redis-host'], '127.0.0.1:13')
+    }),
+  )
+
+  test(
+    'an address is taken apart for the components that want it so',
+    inDirectory((directory) => {
+      const secrets = loadSecrets(directory)
+      Object.assign(secrets, {
+        'redis-url': 'redis://:p%40ss@cache.example.com',
+        'kafka-url': 'kafka://chat:p%40ss@a.example.com:9092,b.example.com:9093',
+        'aws-url': 'aws://AKIA:se%2Fcret@eu-central-1',
+      })
+      addressServers(secrets, ports, () => true)
+      const parts = Object.entries(secrets).filter(([name]) =>
+        /^(redis|kafka|aws)-(?!url|password)/.test(name),
+      )
+      assert.deepEqual(Object.fromEntries(parts), {
+        'redis-host': 'cache.example.com:6379',
+        'redis-auth': 'p@ss',
+        'kafka-brokers': 'a.example.com:9092,b.example.com:9093',
+        'kafka-username': 'chat',
+        'kafka-auth': 'p@ss',
+        'aws-region': 'eu-central-1',
+        'aws-access-key': 'AKIA',
+        'aws-secret-key': 'se/cret',
+        'aws-endpoint': '',
+      })
+      secrets['kafka-url'] = 'a.example.com:9092'
+      assert.throws(() => addressServers(secrets, ports, () => true), /"kafka-url" in .* such as kafka:/)
     }),
   )
 
