@@ -1,7 +1,14 @@
 import { documentSchemas, type JsonSchema } from './document-schemas.ts'
 import { events } from './events.ts'
 import { limits } from './limits.ts'
-import { ackError, clientEvents, handshake, serverEventSummaries, serverEvents } from './socket-events.ts'
+import {
+  ackError,
+  clientEvents,
+  handshake,
+  handshakeErrors,
+  serverEventSummaries,
+  serverEvents,
+} from './socket-events.ts'
 
 type Node = Readonly<Record<string, unknown>>
 type Schemas = ReturnType<typeof documentSchemas>
@@ -116,7 +123,7 @@ export function asyncApiDocument(): Node {
       gateway: {
         host: 'localhost:8080',
         protocol: 'ws',
-        description: `Socket.IO 4 over WebSocket, path \`/socket.io/\`, namespace \`/\`, packets of at most ${limits.socketPacketBytes / 1024} KiB. A refused handshake gives \`connect_error\` with \`data.code\`.`,
+        description: `Socket.IO 4 over WebSocket, path \`/socket.io/\`, namespace \`/\`, packets of at most ${limits.socketPacketBytes / 1024} KiB. A refused handshake gives \`connect_error\` with \`data.code\`: ${handshakeErrors.map((code) => `\`${code}\``).join(', ')}.`,
         security: [{ $ref: '#/components/securitySchemes/accessToken' }],
       },
       broker: {

@@ -6,8 +6,8 @@ import { Validator } from '@seriousme/openapi-schema-validator'
 import { Ajv } from 'ajv'
 import addFormats from 'ajv-formats'
 import { asyncApiDocument } from './asyncapi.ts'
-import { errorCatalogue, events, routes } from './index.ts'
-import { openApiDocument } from './openapi.ts'
+import { errorCatalogue, events, handshakeErrors, routes } from './index.ts'
+import { errorsOf, openApiDocument } from './openapi.ts'
 
 const require = createRequire(import.meta.url)
 
@@ -58,11 +58,14 @@ test('docs/asyncapi.json is valid AsyncAPI 3', () => {
   assert.deepEqual(validate.errors, null)
 })
 
+/** What the gateway answers without asking a service. */
+const ofGateway = ['getHealth', 'getReadiness', 'getOpenApi', 'getAsyncApi', 'getDocs']
+
 test('the OpenAPI document has every public route and no internal one', () => {
   const { paths } = openApiDocument() as { paths: Record<string, Record<string, { operationId: string }>> }
   const documented = Object.values(paths).flatMap((path) => Object.values(path).map((it) => it.operationId))
   const offered = routes.filter((route) => !Array.isArray(route.access)).map((route) => route.id)
-  assert.deepEqual(documented.toSorted(), [...offered, 'getHealth', 'getReadiness'].toSorted())
+  assert.deepEqual(documented.toSorted(), [...offered, ...ofGateway].toSorted())
   assert.deepEqual(
     Object.keys(paths).filter((path) => path.startsWith('/internal')),
     [],
@@ -82,6 +85,30 @@ test('the OpenAPI document answers every error of a route with its problem', () 
     for (const code of route.errors)
       assert.ok(documented.includes(`#/components/examples/${code}`), `${route.id}: ${code}`)
   }
+})
+
+test('the OpenAPI document lists every error once, with its status and whether a retry makes sense', () => {
+  const { info } = openApiDocument() as { info: { description: string } }
+  const rows = info.description.split('\n').filter((line) => line.startsWith('| `'))
+  assert.deepEqual(
+    rows.toSorted(),
+    Object.entries(errorCatalogue)
+      .map(
+        ([code, { status, retry, title }]) =>
+          `| \`${code}\` | ${status} | ${retry ? 'yes' : 'no'} | ${title} |`,
+      )
+      .toSorted(),
+  )
+})
+
+test('every error is answered by a route, by the gateway, or by the socket', () => {
+  const answered = new Set<string>([...routes.flatMap(errorsOf), ...handshakeErrors])
+  /** Of requests that reach no route. */
+  const elsewhere = ['route_not_found', 'method_not_allowed', 'request_malformed']
+  const silent = Object.keys(errorCatalogue).filter(
+    (code) => !answered.has(code) && !elsewhere.includes(code),
+  )
+  assert.deepEqual(silent, [])
 })
 
 test('the AsyncAPI document has every topic as a channel', () => {

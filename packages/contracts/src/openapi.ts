@@ -116,6 +116,23 @@ const tags: Readonly<Record<string, string>> = {
   operations: 'For those who run it.',
 }
 
+/** Every code once, for readers: in Markdown, which the description of a document may be. */
+function errorTable(): string {
+  const rows = Object.entries(errorCatalogue)
+    .map(([code, error]) => ({ code, ...error }))
+    .sort((a, b) => a.status - b.status || a.code.localeCompare(b.code))
+    .map(
+      ({ code, status, retry, title }) => `| \`${code}\` | ${status} | ${retry ? 'yes' : 'no'} | ${title} |`,
+    )
+  return ['| code | status | retry | meaning |', '|---|---|---|---|', ...rows].join('\n')
+}
+
+const description = `JSON over HTTP, at most ${limits.requestBodyBytes / 1024} KiB a request. Live events come over Socket.IO: see the AsyncAPI document. Whatever takes a \`clientId\` may be sent again until it is answered: the outcome is that of the first time.
+
+Errors are \`application/problem+json\` (RFC 9457) with a stable \`code\`. Where a retry makes sense, send the same again after \`Retry-After\`, or after a moment. In a socket's acknowledgement they are \`{ok: false, error: {code, message, retryAfterMs?}}\`.
+
+${errorTable()}`
+
 /** The OpenAPI 3.1 document of everything that the gateway offers over HTTP. */
 export function openApiDocument(): Node {
   const { schemaOf, inPlace, components } = documentSchemas('draft-2020-12')
@@ -150,7 +167,7 @@ export function openApiDocument(): Node {
       title: 'Parley',
       version: '1',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
-      description: `JSON over HTTP, at most ${limits.requestBodyBytes / 1024} KiB a request. Live events come over Socket.IO: see the AsyncAPI document. Whatever takes a \`clientId\` may be sent again until it is answered: the outcome is that of the first time.`,
+      description,
     },
     servers: [{ url: '/', description: 'The gateway that serves this document.' }],
     tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
@@ -168,20 +185,21 @@ export function openApiDocument(): Node {
 
 /** What the gateway answers itself. */
 function operations(schemaOf: (schema: z.ZodType) => JsonSchema): Node {
-  const operation = (operationId: string, summary: string, body: Record<number, z.ZodType>) => ({
-    get: {
-      operationId,
-      tags: ['operations'],
-      summary,
-      security: [],
-      responses: answers({ answers: body }, schemaOf),
-    },
+  const get = (operationId: string, summary: string, responses: Node) => ({
+    get: { operationId, tags: ['operations'], summary, security: [], responses },
   })
+  const operation = (operationId: string, summary: string, body: Record<number, z.ZodType>) =>
+    get(operationId, summary, answers({ answers: body }, schemaOf))
+  const file = (operationId: string, summary: string, type: string) =>
+    get(operationId, summary, { 200: { description: 'OK.', content: { [type]: {} } } })
   return {
     '/healthz': operation('getHealth', 'The gateway lives.', { 200: z.object({ status: z.literal('ok') }) }),
     '/readyz': operation('getReadiness', 'Whether every service behind the gateway is ready, by name.', {
       200: systemReadiness,
       503: systemReadiness,
     }),
+    '/api/openapi.json': file('getOpenApi', 'This document.', 'application/json'),
+    '/api/asyncapi.json': file('getAsyncApi', 'The AsyncAPI document.', 'application/json'),
+    '/api/docs': file('getDocs', 'This document as a page.', 'text/html'),
   }
 }

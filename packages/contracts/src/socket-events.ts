@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { conversation, draft, entry, message, presence } from './entities.ts'
+import type { ErrorCode } from './errors.ts'
 import { conversationId, cursor, seq, sessionId, timestamp, userId } from './ids.ts'
 import { limits } from './limits.ts'
 
@@ -110,6 +111,16 @@ export const serverEventSummaries: Record<keyof typeof serverEvents, string> = {
 
 /** The handshake: `auth: {token}`. A token in the query string is refused. */
 export const handshake = z.object({ token: z.string().min(1).max(8192) })
+/** What a refused handshake gives as `data.code` of `connect_error`. After `unavailable` the same may succeed later. */
+export const handshakeErrors = [
+  'token_missing',
+  'token_invalid',
+  'token_expired',
+  'session_revoked',
+  'origin_refused',
+  'unavailable',
+  'internal',
+] as const satisfies readonly ErrorCode[]
 
 export type ClientEventName = keyof typeof clientEvents
 export type ServerEventName = keyof typeof serverEvents

@@ -81,7 +81,7 @@ export const updateConversation = defineRoute({
   params,
   body: z.object({ title, clientId: clientId.optional() }),
   answers: { 200: conversation },
-  errors: ['conversation_not_found', 'forbidden', 'unavailable'],
+  errors: ['conversation_not_found', 'conversation_read_only', 'forbidden', 'unavailable'],
 })
 
 export const listMembers = defineRoute({
@@ -113,6 +113,7 @@ export const addMembers = defineRoute({
   answers: { 200: conversation },
   errors: [
     'conversation_not_found',
+    'conversation_read_only',
     'forbidden',
     'user_not_found',
     'conversation_full',
@@ -131,7 +132,13 @@ export const updateMember = defineRoute({
   params: z.object({ conversationId, userId }),
   body: z.object({ role, clientId: clientId.optional() }),
   answers: { 200: conversation },
-  errors: ['conversation_not_found', 'member_not_found', 'forbidden', 'unavailable'],
+  errors: [
+    'conversation_not_found',
+    'conversation_read_only',
+    'member_not_found',
+    'forbidden',
+    'unavailable',
+  ],
 })
 
 export const removeMember = defineRoute({
@@ -143,7 +150,7 @@ export const removeMember = defineRoute({
   summary: 'Remove a member, or leave.',
   params: z.object({ conversationId, userId }),
   answers: { 204: null },
-  errors: ['conversation_not_found', 'forbidden', 'unavailable'],
+  errors: ['conversation_not_found', 'conversation_read_only', 'forbidden', 'unavailable'],
 })
 
 export const postMessage = defineRoute({
@@ -159,6 +166,7 @@ export const postMessage = defineRoute({
   answers: { 201: message, 200: message },
   errors: [
     'conversation_not_found',
+    'conversation_read_only',
     'forbidden',
     'message_not_found',
     'client_id_reused',
