@@ -14,8 +14,14 @@ export function useMembers(id: ConversationId): Members {
   const [items, setItems] = useState<readonly Member[]>()
   const [failed, setFailed] = useState(false)
   const [tries, setTries] = useState(0)
+  // That I am out myself is no reason to ask: the answer would be that there is no such conversation.
   const changes = useSession(
-    ({ rooms }) => rooms.get(id)?.lines.findLast(({ kind }) => kind === 'member')?.seq ?? 0,
+    ({ rooms, me }) =>
+      rooms
+        .get(id)
+        ?.lines.findLast(
+          (line) => line.kind === 'member' && !(line.userId === me.id && line.change === 'removed'),
+        )?.seq ?? 0,
   )
   // biome-ignore lint/correctness/useExhaustiveDependencies: a change or another try is a reason to read again
   useEffect(() => {

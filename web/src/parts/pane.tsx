@@ -5,15 +5,15 @@ import { IconButton } from './button.tsx'
 import styles from './pane.module.css'
 
 /** A screen of its own on a phone, beside or in place of the conversation elsewhere. Escape leads back. */
-export function Pane(props: { title: string; as: 'aside' | 'section'; children: ReactNode }) {
-  const { title, as: Element, children } = props
+export function Pane(props: { title: string; beside?: boolean; children: ReactNode }) {
+  const { title, beside = false, children } = props
   const id = useId()
   const ref = useRef<HTMLElement>(null)
   useEffect(() => ref.current?.focus(), [])
   return (
-    <Element
+    <section
       ref={ref}
-      className={styles[Element]}
+      className={`${styles.pane} ${beside ? styles.beside : styles.instead}`}
       aria-labelledby={id}
       tabIndex={-1}
       onKeyDown={(event) => {
@@ -26,6 +26,6 @@ export function Pane(props: { title: string; as: 'aside' | 'section'; children: 
         <IconButton className={styles.close ?? ''} label="Close" icon={<X />} onClick={goUp} />
       </header>
       <div className={styles.content}>{children}</div>
-    </Element>
+    </section>
   )
 }

@@ -23,16 +23,16 @@ export function Shell() {
     }
   }, [unread])
   return (
-    <div className={styles.shell} data-at={route.at}>
+    <main className={styles.shell} data-at={route.at}>
       <Sidebar />
-      <main className={styles.main}>
+      <div className={styles.place}>
         {route.at === 'list' && <Welcome />}
         {route.at === 'new-group' && <NewGroup />}
         {route.at === 'conversation' && <Room key={route.id} id={route.id} />}
-      </main>
+      </div>
       {route.at === 'conversation' && route.info && <InfoPanel key={route.id} id={route.id} />}
       <ConnectionPill />
-    </div>
+    </main>
   )
 }
 

@@ -19,7 +19,7 @@ export function InfoPanel({ id }: { id: ConversationId }) {
   const partner = partnerOf(conversation, me)
   const title = titleOf(conversation, me, people)
   return (
-    <Pane as="aside" title={partner === undefined ? 'Group' : 'Person'}>
+    <Pane beside title={partner === undefined ? 'Group' : 'Person'}>
       <div className={styles.head}>
         <Avatar id={partner ?? id} name={title} size="large" group={partner === undefined} />
         {partner === undefined ? (

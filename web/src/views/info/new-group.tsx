@@ -30,7 +30,7 @@ export function NewGroup() {
   }
   const ready = titleOf.safeParse(title).success && chosen.length > 0
   return (
-    <Pane as="section" title="New group">
+    <Pane title="New group">
       <form
         className={styles.form}
         onSubmit={(event) => {

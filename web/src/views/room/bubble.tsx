@@ -31,12 +31,14 @@ export const Bubble = memo(function Bubble(props: { item: Item; usernames: Usern
   const Icon = icons[status]
   return (
     <>
-      <div className={`${styles.bubble} ${styles[status]} ${jumbo ? styles.jumbo : ''}`}>
-        {deleted ? (
-          <em>This message was deleted.</em>
-        ) : (
-          <Text text={item.text} usernames={usernames} me={me} />
-        )}
+      <div className={`${styles.bubble} ${jumbo ? styles.jumbo : ''}`} data-status={status}>
+        <span>
+          {deleted ? (
+            <em>This message was deleted.</em>
+          ) : (
+            <Text text={item.text} usernames={usernames} me={me} />
+          )}
+        </span>
         <span className={styles.meta}>
           {message?.editedAt && !deleted && 'edited '}
           <time dateTime={new Date(item.at).toISOString()} title={fullTime(item.at, locale)}>

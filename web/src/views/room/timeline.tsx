@@ -57,7 +57,7 @@ export function Timeline({ id }: { id: ConversationId }) {
         <Rows rows={rows} usernames={usernames} direct={conversation?.kind === 'direct'} />
         <TypingLine id={id} />
       </section>
-      {loaded && !scroll.atBottom && (
+      {scroll.atBottom === false && (
         <button type="button" className={styles.jump} onClick={scroll.toBottom}>
           <ArrowDown aria-hidden="true" />
           {missed > 0 ? `${missed} new` : <span className="unseen">Jump to the latest message</span>}

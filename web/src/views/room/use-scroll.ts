@@ -16,7 +16,8 @@ const nearTopPx = 900
 export function useScroll(id: ConversationId, room: Room | undefined, rows: readonly Row[]) {
   const { attend, loadOlder } = useActions()
   const ref = useRef<HTMLElement>(null)
-  const [atBottom, setAtBottom] = useState(true)
+  /** Unknown before there is anything to stand in: opened is not read. */
+  const [atBottom, setAtBottom] = useState<boolean>()
   /** As of the last rendering or scrolling: what the next rendering is compared with. */
   const before = useRef({ stuck: true, height: 0, from: undefined as number | undefined, own: '' })
   const loaded = room?.view.from !== undefined
@@ -56,7 +57,7 @@ export function useScroll(id: ConversationId, room: Room | undefined, rows: read
     if (!box) return
     const observer = new ResizeObserver(() => {
       if (before.current.stuck) box.scrollTop = box.scrollHeight
-      measure()
+      if (before.current.from !== undefined) measure()
     })
     observer.observe(box)
     for (const child of box.children) observer.observe(child)
@@ -67,7 +68,7 @@ export function useScroll(id: ConversationId, room: Room | undefined, rows: read
     if (loaded) loadMore()
   }, [loaded, loadMore])
 
-  const attended = loaded && active && atBottom
+  const attended = loaded && active && atBottom === true
   useEffect(() => {
     attend(id, attended)
     return () => attend(id, false)
