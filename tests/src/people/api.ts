@@ -9,7 +9,8 @@ export class Refused extends Error {
   readonly code: ErrorCode
   readonly retryAfterMs: number | undefined
 
-  constructor(what: string, { code, detail, retryAfterMs }: z.output<typeof problem>) {
+  constructor(what: string, error: Pick<z.output<typeof problem>, 'code' | 'detail' | 'retryAfterMs'>) {
+    const { code, detail, retryAfterMs } = error
     super(`${what}: ${code}${detail === undefined ? '' : `, ${detail}`}`)
     this.code = code as ErrorCode
     this.retryAfterMs = retryAfterMs

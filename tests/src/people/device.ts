@@ -48,6 +48,8 @@ export interface Device {
   gone(ms?: number): Promise<string>
   /** Resolves with what the handshake was refused with. */
   refusedWith(): Promise<AckError>
+  /** The same, or undefined when it is `ready`. */
+  opened(): Promise<AckError | undefined>
   ask<E extends Answered>(event: E, payload: ClientPayload<E>): Promise<AckOf<E>>
   /** Asks, and throws where the answer is no. */
   ok<E extends Answered>(event: E, payload: ClientPayload<E>): Promise<Accepted<E>>
@@ -115,6 +117,7 @@ export function openDevice(
     return hit && { found: hit.payload }
   }
 
+  const refusedHandshake = find('connect_error', () => true) as () => { found: AckError } | undefined
   const emit = (event: string, ...args: unknown[]): Promise<unknown> =>
     (socket as Socket).timeout(ackMs).emitWithAck(event, ...args)
 
@@ -132,8 +135,9 @@ export function openDevice(
     },
     gone: (ms) =>
       first('disconnect', find('disconnect', () => true) as () => { found: string } | undefined, ms),
-    refusedWith: () =>
-      first('connect_error', find('connect_error', () => true) as () => { found: AckError } | undefined),
+    refusedWith: () => first('connect_error', refusedHandshake),
+    opened: () =>
+      first('ready', () => refusedHandshake() ?? (device.all('ready')[0] && { found: undefined })),
     async ask(event, payload) {
       const answer = await emit(event, payload)
       checkAck(shapes, event, answer)

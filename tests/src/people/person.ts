@@ -99,9 +99,14 @@ function personOf(door: Door, name: string, tokens: Tokens): Person {
       return device
     },
     async device(options, at = door) {
-      const device = person.open(options, at)
-      await device.until('ready')
-      return device
+      for (let tried = 1; ; tried++) {
+        const device = person.open(options, at)
+        const refused = await device.opened()
+        if (refused === undefined) return device
+        device.close()
+        if (refused.code !== 'unavailable' || tried === attempts) throw new Refused('the handshake', refused)
+        await delay(500)
+      }
     },
     async chat(options, { url, open } = door) {
       const chat = createChat({ url, ...options })
