@@ -186,6 +186,21 @@ export const startRedis: StartServer = async () => {
   )
 }
 
-/** SQLite has no server: what can be stopped there is daprd. */
-export const sqliteComponent = (file: string): string =>
-  component('state.sqlite', 'v1', { connectionString: file, busyTimeout: '5s' })
+/** It has no server: what can be stopped and killed there is daprd. */
+export const startSqlite: StartServer = async () => {
+  const directory = await directoryFor('sqlite')
+  const nothing = () => {
+    throw new Error('SQLite is no process')
+  }
+  return {
+    component: component('state.sqlite', 'v1', {
+      connectionString: join(directory, 'contract.sqlite'),
+      busyTimeout: '5s',
+    }),
+    freeze: nothing,
+    thaw: nothing,
+    kill: nothing,
+    start: nothing,
+    close: () => rm(directory, { recursive: true, force: true }),
+  }
+}
