@@ -29,3 +29,18 @@ export async function demandFreePorts(ports) {
     `Port ${list} is in use by another program: end that program, or shift all of Parley's ports with \`npm start -- --port-offset 1000\`.`,
   )
 }
+
+/**
+ * A port on loopback that nobody listens on now.
+ * @returns {Promise<number>}
+ */
+export function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
+      server.close(() => resolve(port))
+    })
+  })
+}
