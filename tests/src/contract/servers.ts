@@ -83,7 +83,7 @@ interface Program {
 async function serve(program: Program, yaml: string, directory: string): Promise<StoreServer> {
   let child: ChildProcess | undefined
   let log = ''
-  const start = async () => {
+  const launch = async () => {
     const started = spawn(program.command, [...program.args], {
       ...program.identity,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -95,9 +95,19 @@ async function serve(program: Program, yaml: string, directory: string): Promise
     }
     started.stdout.on('data', keep)
     started.stderr.on('data', keep)
-    await untilOpen(program.port, () => started.exitCode !== null).catch((error: Error) => {
-      throw new Error(`${program.command}: ${error.message}\n${log}`)
-    })
+    await untilOpen(program.port, () => started.exitCode !== null)
+  }
+  /** A child of PostgreSQL that outlives its killed parent for a moment keeps the next one from starting. */
+  const start = async () => {
+    for (let tried = 1; ; tried++) {
+      try {
+        return await launch()
+      } catch (error) {
+        await kill()
+        if (tried === 10) throw new Error(`${program.command}: ${(error as Error).message}\n${log}`)
+        await delay(200 * tried)
+      }
+    }
   }
   const kill = async () => {
     const killed = child
