@@ -113,10 +113,24 @@ export const messageRejected = defineEvent({
 
 export const conversationChanged = defineEvent({
   topic: 'conversation.changed',
-  summary: 'The heads of recently changed conversations, every 5 s: shows a lost last message as a gap.',
+  summary:
+    'The heads of recently changed conversations, every 5 s: shows a lost last message as a gap. And read markers that were moved over HTTP, at once.',
   publishers: ['messages'],
   subscribers: ['realtime'],
-  data: z.object({ heads: z.record(conversationId, cursor) }),
+  data: z.object({
+    heads: z.record(conversationId, cursor),
+    reads: z
+      .array(
+        z.object({
+          userId,
+          conversationId,
+          readSeq: cursor,
+          unread: z.number().int(),
+          mentions: z.number().int(),
+        }),
+      )
+      .optional(),
+  }),
 })
 
 /**

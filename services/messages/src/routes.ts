@@ -2,6 +2,7 @@ import {
   addMembers,
   type Command,
   type ConversationId,
+  conversationChanged,
   createConversation,
   getConversation,
   getEntries,
@@ -43,7 +44,7 @@ export interface RouteDeps {
   readonly commands: Commands
   readonly people: People
   readonly deadLetters: DeadLetters
-  readonly sidecar: Pick<Sidecar, 'invoke'>
+  readonly sidecar: Pick<Sidecar, 'invoke' | 'publish'>
   readonly clock: Clock
   /** Undefined where rates are lifted. */
   readonly sendRate: RateLimiterAbstract | undefined
@@ -163,7 +164,7 @@ function registerConversationRoutes(http: HttpApp, deps: RouteDeps): void {
 }
 
 function registerMessageRoutes(http: HttpApp, deps: RouteDeps): void {
-  const { conversations, commands, log } = deps
+  const { conversations, commands, log, sidecar } = deps
 
   handle(http, postMessage, async ({ params, body, caller }) => {
     const id = params.conversationId
@@ -193,9 +194,13 @@ function registerMessageRoutes(http: HttpApp, deps: RouteDeps): void {
     const view = await conversations.forMember(params.conversationId, caller.userId)
     return { status: 200, body: await entriesOf(deps, view, query.after, query.limit) }
   })
-  handle(http, markRead, async ({ params, body, caller }) => {
-    const { unread } = await conversations.markRead(params.conversationId, caller.userId, body.seq)
-    return { status: 200, body: { unread } }
+  handle(http, markRead, async ({ params: { conversationId }, body, caller: { userId }, logger }) => {
+    const marker = await conversations.markRead(conversationId, userId, body.seq)
+    // A courtesy to the person's devices, which nobody waits for: what counts is written.
+    sidecar
+      .publish(conversationChanged, { heads: {}, reads: [{ userId, conversationId, ...marker }] })
+      .catch((error) => logger.warn({ err: error }, 'a read marker was not told to the devices'))
+    return { status: 200, body: { unread: marker.unread } }
   })
 }
 

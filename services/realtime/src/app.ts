@@ -132,7 +132,11 @@ export function createRealtimeApp(deps: RealtimeDeps): RealtimeApp {
       }),
       ...(deps.appApiToken === undefined ? {} : { appApiToken: deps.appApiToken }),
     },
-    (http) => registerEvents(http, cluster),
+    (http) =>
+      registerEvents(http, cluster, ({ userId, ...read }) => {
+        io.to(userRoom(userId)).emit('read', read)
+        receipts.read(read.conversationId, userId, read.readSeq)
+      }),
   )
 
   return {

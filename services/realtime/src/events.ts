@@ -1,5 +1,6 @@
-import type { EventContract } from '@parley/contracts'
+import type { conversationChanged, EventContract } from '@parley/contracts'
 import { type HttpApp, subscribe } from '@parley/kit'
+import type { z } from 'zod'
 import type { Batcher } from './batches/outcome.ts'
 import { type Cluster, type ClusterEvent, clusterContracts } from './cluster/cluster.ts'
 import type { Rooms } from './rooms/rooms.ts'
@@ -7,15 +8,26 @@ import type { Receipts } from './sockets/receipts.ts'
 import type { Sessions } from './sockets/sessions.ts'
 import type { Watches } from './sockets/watches.ts'
 
-/** What the broker brings goes to all nodes; nothing here can fail in a way that bringing it again would help. */
-export function registerEvents(http: HttpApp, cluster: Cluster): void {
-  const contracts: readonly EventContract[] = Object.values(clusterContracts)
+type Read = NonNullable<z.output<typeof conversationChanged.data>['reads']>[number]
+
+/**
+ * What the broker brings goes to all nodes; nothing here can fail in a way that bringing it again would help. Read
+ * markers do not: whoever hears of them tells the devices on all nodes, as whoever is told by a socket does.
+ */
+export function registerEvents(http: HttpApp, cluster: Cluster, tellRead: (read: Read) => void): void {
+  const { 'conversation.changed': changed, ...others } = clusterContracts
+  const contracts: readonly EventContract[] = Object.values(others)
   for (const contract of contracts) {
     subscribe(http, contract, async (data) => {
       cluster.broadcast({ topic: contract.topic, data } as ClusterEvent)
       return 'done'
     })
   }
+  subscribe(http, changed, async ({ heads, reads = [] }) => {
+    for (const read of reads) tellRead(read)
+    cluster.broadcast({ topic: 'conversation.changed', data: { heads } })
+    return 'done'
+  })
 }
 
 /** What an event means on a node. */

@@ -80,6 +80,20 @@ describe('reading', () => {
     assert.deepEqual([laptop.all('receipt'), tablet.all('receipt')], [[], []])
   })
 
+  it('is told as well when it was said over HTTP, then to all my devices', async () => {
+    chat = await startChat({ faults: { duplicates: 0.5, maxDelayMs: 60 } })
+    const [ann, bob] = await chat.people('ann', 'bob')
+    const room = await ann.group('Team', [bob])
+    const [phone, laptop] = await Promise.all([ann.device(), bob.device()])
+    const { seq } = await phone.send(room.id, 'read me')
+    await bob.insist(markRead, { params: { conversationId: room.id }, body: { seq } })
+    const read = await laptop.until('read')
+    assert.deepEqual(read, { conversationId: room.id, readSeq: seq, unread: 0, mentions: 0 })
+    await phone.until('receipt', ({ userId, readSeq }) => userId === bob.id && readSeq === seq)
+    await phone.settled()
+    assert.deepEqual(phone.all('read'), [])
+  })
+
   it('tells the newest of many markers at once, in small conversations only', async () => {
     chat = await startChat({ rateLimits: false })
     const [ann, bob] = await chat.people('ann', 'bob')
