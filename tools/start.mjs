@@ -53,12 +53,12 @@ try {
   if (!stopping.signal.aborted) failure = error
 }
 if (system) {
-  say()
-  say(
-    'Stopping: services write what they hold, then their sidecars and the servers end. (Ctrl-C again: at once.)',
-  )
+  if (system.supervisors.length > 0)
+    say(
+      '\nStopping: services write what they hold, then their sidecars and the servers end. (Ctrl-C again: at once.)',
+    )
   await system.stop(hurry.signal)
-  say('Stopped.')
+  if (system.supervisors.length > 0) say('Stopped.')
 }
 if (failure) exitWith(failure)
 process.exit(stopping.signal.aborted && !system ? 130 : 0)

@@ -12,6 +12,7 @@ import { startPostgres } from './postgres.mjs'
 import { demandSecrets, readResources, requiredSecrets, resourcePaths } from './profiles.mjs'
 import { startRabbitmq } from './rabbitmq.mjs'
 import { startRedis } from './redis.mjs'
+import { demandComponents, neededComponents } from './resources.mjs'
 import { addressServers, loadSecrets, saveSecrets } from './secrets.mjs'
 import { step, warn } from './terminal.mjs'
 
@@ -86,6 +87,7 @@ export async function startInfrastructure({ profile, dataDir, portOffset }) {
   mkdirSync(join(dataDir, 'logs'), { recursive: true })
   const ports = serverPorts(portOffset)
   const resources = readResources(resourcePaths(profile))
+  demandComponents(resources, await neededComponents())
   const used = requiredSecrets(resources)
   const secrets = loadSecrets(dataDir)
   const own = addressServers(secrets, ports, (name) => used.has(name))

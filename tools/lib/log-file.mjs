@@ -107,7 +107,7 @@ export const isEcho = (/** @type {Notice} */ notice) => echoes.some((pattern) =>
 /**
  * Why a run failed, in the words of whoever failed first.
  * @param {string} text of one run
- * @returns {string}
+ * @returns {string | undefined}
  */
 export function explainFailure(text) {
   const notices = text.split('\n').flatMap((line) => readNotice(line) ?? [])
@@ -116,7 +116,7 @@ export function explainFailure(text) {
   const grave = notices.filter(({ level }) => level !== 'warning')
   const telling = grave.filter((notice) => !isEcho(notice))
   const found = telling.find(({ level }) => level === 'fatal') ?? telling[0] ?? grave[0]
-  return found?.text ?? 'it gave no reason'
+  return found?.text
 }
 
 /**

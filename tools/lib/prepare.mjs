@@ -26,7 +26,7 @@ export async function installDependencies() {
       const { code, output } = await npm([command, '--no-audit', '--no-fund'])
       if (code !== 0) throw new SetupError(`\`npm ${command}\` failed:\n${head(output)}`)
     },
-    installed === 0 ? { estimateSeconds: 30 } : {},
+    installed === 0 ? { estimateSeconds: 60 } : {},
   )
 }
 

@@ -53,8 +53,9 @@ export class Supervisor {
     this.processes = {}
     /** @type {NodeJS.Timeout | undefined} */
     this.timer = undefined
-    /** @type {Promise<void>} */
-    this.ended = Promise.resolve()
+    /** Resolves with how `dapr run` ended, where it did not end by itself.
+     * @type {Promise<string | null>} */
+    this.ended = Promise.resolve(null)
     /** @type {Map<string, number>} */
     this.lastSaid = new Map()
   }
@@ -108,10 +109,10 @@ export class Supervisor {
     /** @type {number | undefined} */
     this.missingSince = undefined
     this.ended = new Promise((resolve) => {
-      child.on('exit', () => resolve())
-      child.on('error', () => resolve())
+      child.on('exit', (_code, by) => resolve(by && `dapr run was ended by ${by}`))
+      child.on('error', (error) => resolve(error.message))
     })
-    this.ended.then(() => this.#afterEnd())
+    this.ended.then((how) => this.#afterEnd(how))
     this.options.onChange()
   }
 
@@ -158,24 +159,27 @@ export class Supervisor {
     }
   }
 
-  #afterEnd() {
+  /** @param {string | null} how */
+  #afterEnd(how) {
     const { dapr } = this.processes
     // If `dapr run` itself was killed, its children live on and hold the ports.
     if (dapr && groupIsAlive(dapr.pid)) signal(-dapr.pid, 'SIGKILL')
     this.processes = {}
     this.#showNotices()
     if (this.state === 'stopped') return
-    const reason = explainFailure(this.log.textFrom(this.runStart ?? 0))
+    const reason = explainFailure(this.log.textFrom(this.runStart ?? 0)) ?? how ?? 'it gave no reason'
     if (Date.now() - (this.startedAt ?? 0) > stableMs) this.failuresInRow = 0
     this.failuresInRow++
     this.state = 'waiting'
-    if (!this.everReady && this.failuresInRow >= 3) {
+    // What is wrong in the configuration does not mend itself.
+    if (!this.everReady && (this.failuresInRow >= 3 || reason.startsWith('ConfigError'))) {
       this.options.onHopeless(reason)
       return
     }
     const delay = backOffMs[Math.min(this.failuresInRow - 1, backOffMs.length - 1)] ?? 0
     this.restarts++
-    this.options.onNotice(`ended (${reason}); it starts again in ${delay / 1000} s`)
+    // Until it was ready once, the end of the start tells what is wrong.
+    if (this.everReady) this.options.onNotice(`ended (${reason}); it starts again in ${delay / 1000} s`)
     this.options.onChange()
     this.timer = setTimeout(() => this.start(), delay)
   }
@@ -183,7 +187,6 @@ export class Supervisor {
   #showNotices() {
     for (const line of this.log.newLines()) {
       this.options.onLine?.(line)
-      // Until it was ready once, the end of the start tells what is wrong.
       if (!this.everReady || this.state === 'stopped' || this.options.onLine) continue
       const notice = readNotice(line)
       if (!notice || isEcho(notice)) continue

@@ -97,7 +97,7 @@ export class System {
           onHopeless: (reason) =>
             this.break(
               new SetupError(
-                `${app.id} does not start: ${reason}\nMend that and start again. More is in ${join(this.dataDir, 'logs', `${app.id}.log`)}.`,
+                `${app.id} does not start: ${reason.replace(/^ConfigError: /, '')}\nMend that and start again. More is in ${join(this.dataDir, 'logs', `${app.id}.log`)}.`,
               ),
             ),
         }),

@@ -10,14 +10,32 @@ const paint = (/** @type {number} */ code, /** @type {string} */ text) =>
 export const dim = (/** @type {string} */ text) => paint(2, text)
 export const bold = (/** @type {string} */ text) => paint(1, text)
 
-export const say = (/** @type {string} */ text = '') => console.log(text)
-export const warn = (/** @type {string} */ text) => console.log(`${paint(33, '!')} ${text}`)
-export const complain = (/** @type {string} */ text) => console.error(`${paint(31, '✗')} ${text}`)
+/** Whether the last line is one that a running step writes anew each second. */
+let live = false
+const clearLive = () => {
+  if (live) process.stdout.write('\r\x1b[K')
+  live = false
+}
+const writeLive = (/** @type {string} */ text) => {
+  process.stdout.write(`\r\x1b[K${dim(text.slice(0, process.stdout.columns - 1))}`)
+  live = true
+}
+
+export const say = (/** @type {string} */ text = '') => {
+  clearLive()
+  console.log(text)
+}
+export const warn = (/** @type {string} */ text) => say(`${paint(33, '!')} ${text}`)
+export const complain = (/** @type {string} */ text) => {
+  clearLive()
+  console.error(`${paint(31, '✗')} ${text}`)
+}
 
 const seconds = (/** @type {number} */ since) => ((Date.now() - since) / 1000).toFixed(1)
 
 /**
- * Says that a step begins, shows how long it takes while it takes long, and says that it is done.
+ * Shows how long a step takes while it takes long, and says that it is done. In a terminal the line counts; elsewhere
+ * there is one from time to time.
  * @template T
  * @param {string} name
  * @param {() => Promise<T>} work
@@ -26,12 +44,12 @@ const seconds = (/** @type {number} */ since) => ((Date.now() - since) / 1000).t
  */
 export async function step(name, work, options = {}) {
   const started = Date.now()
-  const estimate = options.estimateSeconds ? `, about ${duration(options.estimateSeconds)}` : ''
-  if (options.estimateSeconds) say(`${dim('…')} ${name}${estimate}`)
-  const ticker = setInterval(
-    () => say(dim(`  ${name}: ${duration(Number(seconds(started)))}${estimate}`)),
-    15_000,
-  )
+  const estimate = options.estimateSeconds ? ` (usually about ${duration(options.estimateSeconds)})` : ''
+  if (options.estimateSeconds && !process.stdout.isTTY) say(dim(`… ${name}${estimate}`))
+  const soFar = () => `… ${name} ${duration((Date.now() - started) / 1000)}${estimate}`
+  const ticker = process.stdout.isTTY
+    ? setInterval(() => writeLive(soFar()), 1_000)
+    : setInterval(() => say(dim(soFar())), 15_000)
   ticker.unref()
   try {
     const result = await work()
@@ -39,6 +57,7 @@ export async function step(name, work, options = {}) {
     return result
   } finally {
     clearInterval(ticker)
+    clearLive()
   }
 }
 

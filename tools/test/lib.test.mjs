@@ -6,6 +6,7 @@ import { describe, test } from 'node:test'
 import { explainFailure, isEcho, LogFile, readNotice } from '../lib/log-file.mjs'
 import { endGroups, isAlive } from '../lib/processes.mjs'
 import { demandSecrets, readYaml } from '../lib/profiles.mjs'
+import { demandComponents } from '../lib/resources.mjs'
 import { addressServers, loadSecrets, saveSecrets } from '../lib/secrets.mjs'
 
 /** @param {(directory: string) => void | Promise<void>} use */
@@ -47,7 +48,8 @@ describe('what a log line says', () => {
 
   test('a failure is explained by the worst line, not by what follows from it', () => {
     const text = [cases[6][0], '❌  Error exiting Dapr: exit status 1', cases[5][0]].join('\n')
-    assert.match(explainFailure(text), /"x" not found/)
+    assert.match(String(explainFailure(text)), /"x" not found/)
+    assert.equal(explainFailure('== APP == all is well'), undefined)
     assert.ok(isEcho({ level: 'error', text: 'Error exiting App: signal: killed' }))
   })
 
@@ -159,6 +161,37 @@ test(
     assert.throws(() => readYaml(path), /pubsub\.yaml is not valid YAML in line [34]: .*Mend it/)
   }),
 )
+
+describe('resources', () => {
+  const component = (/** @type {object} */ more = {}) => ({
+    file: 'components/stores/x/auth-store.yaml',
+    document: { kind: 'Component', metadata: { name: 'auth-store' }, scopes: ['auth'], ...more },
+  })
+  const needs = [{ name: 'auth-store', app: 'auth' }]
+  const cases = /** @type {const} */ ([
+    [
+      'of a kind that Dapr does not know',
+      [component({ kind: 'Komponent' })],
+      /the kind "Komponent".*Mend it/,
+    ],
+    ['that are empty', [{ file: 'a.yaml', document: null }], /a\.yaml has the kind "undefined"/],
+    [
+      'that are missing',
+      [component({ metadata: { name: 'other' } })],
+      /no component "auth-store".*auth needs/,
+    ],
+    ['that shut their app out', [component({ scopes: ['nobody'] })], /does not let auth use it: add auth/],
+  ])
+  for (const [what, resources, sentence] of cases)
+    test(`${what} are refused before anything starts`, () => {
+      assert.throws(() => demandComponents(resources, needs), sentence)
+    })
+
+  test('without scopes a component is for every app', () => {
+    demandComponents([component(), component({ scopes: undefined })], needs)
+    demandComponents([component({ scopes: undefined })], needs)
+  })
+})
 
 test('a process id that was used again is nobody of ours', async () => {
   const stranger = { pid: process.pid, startedAt: 'another time' }
