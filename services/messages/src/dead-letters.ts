@@ -50,8 +50,11 @@ export function createDeadLetters(deps: {
         const written = await store.create(family, String(kept + 1), letter)
         if (written.outcome === 'unknown') throw new ChatError('unavailable')
         kept += 1
-        // A broker that brings it twice finds it here; one that does so much later makes a second record.
-        if (written.outcome === 'created' || written.stored.value.id === letter.id) return
+        if (written.outcome === 'created') return
+        // A broker that brings it twice finds it here; one that does so much later makes a second record. The same
+        // event that another app has refused is another letter.
+        const { id, app: other } = written.stored.value
+        if (id === letter.id && other === app) return
       }
     },
     async list() {

@@ -1,0 +1,18 @@
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { memoryDocumentStore, systemClock } from '@parley/kit'
+import { createDeadLetters } from './dead-letters.ts'
+
+const event = { id: 'e1', topic: 'dead-letter.realtime', data: { poison: true } }
+
+it('one event that two apps have refused is two letters, each once', async () => {
+  const letters = createDeadLetters({
+    store: memoryDocumentStore(),
+    sidecar: { publishRaw: async () => undefined },
+    clock: systemClock,
+  })
+  await Promise.all([letters.keep('realtime', event), letters.keep('notifications', event)])
+  await letters.keep('notifications', event)
+  const kept = (await letters.list()).map(({ app, id }) => `${app} ${id}`)
+  assert.deepEqual(kept, ['realtime e1', 'notifications e1'])
+})
