@@ -5,7 +5,7 @@ import { createConversation, findUsers } from '@parley/contracts'
 import { type Parley, startParley, until } from '@parley/testkit'
 import type { Browser, Locator } from 'playwright-core'
 import { arrive, launch, type Person, password, signUp, whyNoBrowser } from './browser.ts'
-import { bubble, conversation, scroller, texts } from './screen.ts'
+import { bubble, composer, conversation, scroller, texts } from './screen.ts'
 
 const messages = 130
 
@@ -112,7 +112,11 @@ describe('a long conversation', { skip: whyNoBrowser }, () => {
     await say('fresh 3')
     const last = bubble(page, 'fresh 3')
     await last.waitFor()
-    await until(async () => (await top(last)) < 740, 'the end stays in sight')
+    const inSight = async () => (await top(last)) + 20 < (await top(composer(page)))
+    await until(inSight, 'the end stays in sight')
+    await composer(page).fill('line\n'.repeat(9))
+    await until(inSight, 'also while the composer grows')
+    assert.equal(await page.getByRole('button', { name: /Jump|new$/ }).count(), 0)
     assert.deepEqual(ann.complaints, [])
   })
 })

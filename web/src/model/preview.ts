@@ -8,21 +8,24 @@ export interface Preview {
   readonly by: string
   readonly text: string
   readonly at: number
-  readonly unsent: boolean
+  readonly unsent?: 'waiting' | 'failed'
 }
 
 export function previewOf(item: InboxItem, unsent: readonly OutboxItem[], session: Session): Preview {
   const { conversation, lastMessage } = item
   const waiting = unsent.at(-1)
-  if (waiting) return { by: 'You', text: oneLine(waiting.draft.text), at: waiting.queuedAt, unsent: true }
+  if (waiting) {
+    const unsent = waiting.state === 'failed' ? 'failed' : 'waiting'
+    return { by: 'You', text: oneLine(waiting.draft.text), at: waiting.queuedAt, unsent }
+  }
   if (!lastMessage) {
     const text = conversation.kind === 'direct' ? 'Say hello' : 'No messages yet'
-    return { by: '', text, at: Date.parse(conversation.createdAt), unsent: false }
+    return { by: '', text, at: Date.parse(conversation.createdAt) }
   }
   const direct = conversation.kind === 'direct'
   const by = author(lastMessage.senderId, direct, session)
   const text = lastMessage.deletedAt ? 'Message deleted' : oneLine(lastMessage.text)
-  return { by, text, at: Date.parse(lastMessage.createdAt), unsent: false }
+  return { by, text, at: Date.parse(lastMessage.createdAt) }
 }
 
 function author(senderId: UserId, direct: boolean, { me, people }: Session): string {

@@ -1,5 +1,5 @@
 import type { InboxItem } from '@parley/client'
-import { Clock } from 'lucide-react'
+import { Clock, TriangleAlert } from 'lucide-react'
 import { locale } from '../../app/locale.ts'
 import { usePresence } from '../../app/use-presence.ts'
 import { nameOf, partnerOf, titleOf, typingLine } from '../../model/names.ts'
@@ -34,7 +34,8 @@ export function ConversationRow(props: { item: InboxItem; session: Session; now:
           {shortTime(preview.at, now, locale)}
         </time>
         <span className={`${styles.preview} ${unread > 0 ? '' : styles.wide}`}>
-          {preview.unsent && <Clock role="img" aria-label="Not sent yet" />}
+          {preview.unsent === 'waiting' && <Clock role="img" aria-label="Not sent yet" />}
+          {preview.unsent === 'failed' && <TriangleAlert role="img" aria-label="Not sent" />}
           {typingText !== '' ? (
             <span className={styles.typing}>{typingText}</span>
           ) : (

@@ -19,7 +19,7 @@ export function useScroll(id: ConversationId, room: Room | undefined, rows: read
   /** Unknown before there is anything to stand in: opened is not read. */
   const [atBottom, setAtBottom] = useState<boolean>()
   /** As of the last rendering or scrolling: what the next rendering is compared with. */
-  const before = useRef({ stuck: true, height: 0, from: undefined as number | undefined, own: '' })
+  const before = useRef({ stuck: true, height: 0, view: 0, from: undefined as number | undefined, own: '' })
   const loaded = room?.view.from !== undefined
   const active = useWindowActive()
 
@@ -29,6 +29,7 @@ export function useScroll(id: ConversationId, room: Room | undefined, rows: read
     const stuck = box.scrollHeight - box.scrollTop - box.clientHeight < nearBottomPx
     before.current.stuck = stuck
     before.current.height = box.scrollHeight
+    before.current.view = box.clientHeight
     setAtBottom(stuck)
   }, [])
 
@@ -78,7 +79,9 @@ export function useScroll(id: ConversationId, room: Room | undefined, rows: read
     ref,
     atBottom,
     onScroll() {
-      measure()
+      // A browser scrolls also because a size changed: that is not a wish to leave the end, and the observer sees it next.
+      const { view, height } = before.current
+      if (ref.current?.clientHeight === view && ref.current.scrollHeight === height) measure()
       loadMore()
     },
     toBottom: () => ref.current?.scrollTo({ top: ref.current.scrollHeight, behavior: 'smooth' }),
