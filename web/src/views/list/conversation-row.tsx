@@ -2,7 +2,7 @@ import type { InboxItem } from '@parley/client'
 import { Clock, TriangleAlert } from 'lucide-react'
 import { locale } from '../../app/locale.ts'
 import { usePresence } from '../../app/use-presence.ts'
-import { nameOf, partnerOf, titleOf, typingLine } from '../../model/names.ts'
+import { firstName, nameOf, partnerOf, titleOf, typingLine } from '../../model/names.ts'
 import { previewOf, unreadOf } from '../../model/preview.ts'
 import type { Session } from '../../model/state.ts'
 import { shortTime } from '../../model/time.ts'
@@ -19,7 +19,7 @@ export function ConversationRow(props: { item: InboxItem; session: Session; now:
   const status = usePresence(partner)?.status
   const unread = unreadOf(item, session)
   const preview = previewOf(item, session.outboxes.get(id) ?? [], session)
-  const typing = (session.typing.get(id) ?? []).map((userId) => nameOf(session.people, userId))
+  const typing = (session.typing.get(id) ?? []).map((userId) => firstName(nameOf(session.people, userId)))
   const typingText = partner !== undefined && typing.length > 0 ? 'typing…' : typingLine(typing)
   return (
     <li>
