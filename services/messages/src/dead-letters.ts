@@ -46,10 +46,10 @@ export function createDeadLetters(deps: {
     async keep(app, event) {
       const receivedAt = new Date(clock.now()).toISOString()
       const letter = { id: event.id, app, topic: topicOf(event), reason: reasonOf(event), receivedAt, event }
-      for (;;) {
-        const written = await store.create(family, String(kept + 1), letter)
+      for (let number = kept + 1; ; number++) {
+        const written = await store.create(family, String(number), letter)
         if (written.outcome === 'unknown') throw new ChatError('unavailable')
-        kept += 1
+        kept = Math.max(kept, number)
         if (written.outcome === 'created') return
         // A broker that brings it twice finds it here; one that does so much later makes a second record. The same
         // event that another app has refused is another letter.
