@@ -33,7 +33,12 @@ export async function startParley({ profile, cpuProfiles }) {
     env: {
       ...process.env,
       PARLEY_RATE_LIMITS: 'off',
-      ...(cpuProfiles ? { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${cpuProfiles}` } : {}),
+      ...(cpuProfiles
+        ? {
+            PARLEY_CPU_PROFILES: cpuProfiles,
+            NODE_OPTIONS: `--import ${new URL('./cpu-profile.mjs', import.meta.url).href}`,
+          }
+        : {}),
     },
   })
   let said = ''
