@@ -12,28 +12,31 @@ export function listProcesses() {
   return process.platform === 'linux' ? fromProc() : fromPs()
 }
 
-function fromProc() {
-  /** @type {Process[]} */
-  const found = []
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'latin1')
-      // The second field is the name in parentheses and may hold anything; what follows the last one is numbers.
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-      if (fields[0] === 'Z') continue
-      found.push({
-        pid: Number(name),
-        parent: Number(fields[1]),
-        group: Number(fields[2]),
-        startedAt: fields[19] ?? '',
-        command: readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ').trim(),
-      })
-    } catch {
-      // It ended while we looked.
+const fromProc = () =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => oneFromProc(Number(name)) ?? [])
+
+/**
+ * @param {number} pid
+ * @returns {Process | undefined}
+ */
+function oneFromProc(pid) {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    // The second field is the name in parentheses and may hold anything; what follows the last one is numbers.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    if (fields[0] === 'Z') return undefined
+    return {
+      pid,
+      parent: Number(fields[1]),
+      group: Number(fields[2]),
+      startedAt: fields[19] ?? '',
+      command: readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim(),
     }
+  } catch {
+    return undefined // it has ended
   }
-  return found
 }
 
 function fromPs() {
@@ -55,7 +58,8 @@ function fromPs() {
  * @returns {ProcessId | undefined}
  */
 export function identify(pid) {
-  const found = listProcesses().find((one) => one.pid === pid)
+  const found =
+    process.platform === 'linux' ? oneFromProc(pid) : listProcesses().find((one) => one.pid === pid)
   return found && { pid, startedAt: found.startedAt }
 }
 
