@@ -27,9 +27,9 @@ afterEach(async () => {
 
 let seq = 0
 /** Ann writes to Bob and Cid. */
-async function announce(): Promise<void> {
+async function announce(members = ['ann', 'bob', 'cid']): Promise<void> {
   const entry = messageOf(world.clock, ++seq)
-  assert.equal(await one.stored(conversationOf([entry], ['ann', 'bob', 'cid'])), 200)
+  assert.equal(await one.stored(conversationOf([entry], members)), 200)
   await Promise.all([one.idle(), two.idle()])
 }
 const listOf = async (userId: string) =>
@@ -203,6 +203,8 @@ describe('a browser that another person logs in at', () => {
   it('does so even if the service dies in the middle', async () => {
     const device = world.push.newDevice()
     await one.subscribe('bob', device)
+    world.push.plan(device, { status: 503 })
+    await announce()
     // Owned by Cid now, and still in the list of Bob.
     one.step = (access, family) => {
       if (access === 'replace' && family === 'subs') throw new Error('killed')
@@ -210,11 +212,13 @@ describe('a browser that another person logs in at', () => {
     }
     assert.equal((await one.subscribe('cid', device)).status, 500)
     one.step = () => undefined
+    world.clock.advance(60_000)
     await announce()
-    assert.equal(device.received.length, 0)
+    assert.equal(device.received.length, 0, 'nothing of Bob, owed or new')
     await one.subscribe('cid', device)
-    await announce()
-    assert.equal(device.received.length, 1, 'and one push, though both were to be told')
+    await announce(['ann', 'bob', 'cid'])
+    await announce(['cid', 'bob', 'ann'])
+    assert.equal(device.received.length, 2, 'one push each, though both are to be told')
   })
 })
 
