@@ -36,9 +36,9 @@ const batchSize = 100
 /**
  * Notes the pushes of stored messages. It is done when they are in the store: carrying them out is the outbox's, so
  * that the broker waits for no push service, and forgets nothing either. Where the outbox is full it throws: then the
- * event stays with the broker.
+ * event stays with the broker. Answers whether there is something to carry out.
  */
-export function createNotify(deps: NotifyDeps): (data: MessageStored) => Promise<void> {
+export function createNotify(deps: NotifyDeps): (data: MessageStored) => Promise<boolean> {
   const { store, clock, others, outbox, subscriptions } = deps
 
   /** A large conversation's members, where somebody in it was mentioned. */
@@ -114,12 +114,13 @@ export function createNotify(deps: NotifyDeps): (data: MessageStored) => Promise
       ),
     )
     const pushes = await plan(found.flat())
-    if (pushes.length === 0) return
+    if (pushes.length === 0) return false
     const names = await others.namesOf([
       ...new Set(pushes.map(({ candidate }) => candidate.message.senderId)),
     ])
     const items = new Map(pushes.map((push) => toItem(push, names)).map((item) => [item.key, item]))
     const owed = await record([...items.values()])
     if (owed.length > 0) await outbox.add(owed, clock.now())
+    return owed.length > 0
   }
 }

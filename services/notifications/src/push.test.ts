@@ -54,6 +54,16 @@ const owed = async () => {
 }
 
 describe('a push', () => {
+  it('that nobody wants costs no look at the outbox', async () => {
+    const read: string[] = []
+    one.step = (access, family) => {
+      if (access === 'getMany') read.push(family)
+      return undefined
+    }
+    assert.equal(await one.stored(message(1)), 200)
+    assert.deepEqual(read, [documents.subscriptions.prefix])
+  })
+
   it('reaches each device of a person who is away, encrypted for it and signed', async () => {
     const [phone, laptop] = [await newDevice('bob'), await newDevice('bob')]
     await announce(message(1))

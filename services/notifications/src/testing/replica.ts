@@ -47,7 +47,10 @@ interface Answer {
  * Runs before each access to the store. To throw there is to be killed there; `landed` and `lost` say what a replace
  * does whose outcome then is unknown.
  */
-export type Step = (access: 'get' | 'create' | 'replace', family: string) => 'landed' | 'lost' | undefined
+export type Step = (
+  access: 'get' | 'getMany' | 'create' | 'replace',
+  family: string,
+) => 'landed' | 'lost' | undefined
 
 export interface Replica {
   request(as: string, method: string, path: string, body?: unknown): Promise<Answer>
@@ -102,6 +105,10 @@ export async function startReplica(world: World): Promise<Replica> {
       async get(family, key) {
         step('get', family.prefix)
         return world.store.get(family, key)
+      },
+      async getMany(family, keys) {
+        step('getMany', family.prefix)
+        return world.store.getMany(family, keys)
       },
       async create(family, ...rest) {
         step('create', family.prefix)
