@@ -67,7 +67,11 @@ const duration = (/** @type {number} */ total) =>
 /** Commands that run right now, so that a tool that is told to stop can end them. */
 const running = new Set()
 export const endCommands = () => {
-  for (const child of running) child.kill('SIGTERM')
+  for (const child of running) {
+    child.kill('SIGTERM')
+    // npm tidies up for a long time. What it leaves half done, the next start does anew.
+    setTimeout(() => child.kill('SIGKILL'), 1_000).unref()
+  }
 }
 
 /**
