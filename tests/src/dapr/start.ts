@@ -13,10 +13,11 @@ export interface RealSystem {
   close(): Promise<void>
 }
 
-export async function startReal(): Promise<RealSystem> {
+/** @param args more options of `npm start` */
+export async function startReal(args: readonly string[] = []): Promise<RealSystem> {
   const push = await startPushService()
   const env = { PARLEY_PUSH_ALLOW_LOOPBACK: 'true', NODE_EXTRA_CA_CERTS: push.caFile }
-  const parley = await startParley({ env }).catch(async (error) => {
+  const parley = await startParley({ args, env }).catch(async (error) => {
     await push.close()
     throw error
   })
