@@ -7,7 +7,8 @@ import { Ajv } from 'ajv'
 import addFormats from 'ajv-formats'
 import { asyncApiDocument } from './asyncapi.ts'
 import { errorCatalogue, events, handshakeErrors, routes } from './index.ts'
-import { errorsOf, openApiDocument } from './openapi.ts'
+import { openApiDocument } from './openapi.ts'
+import { errorsOf } from './openapi-errors.ts'
 
 const require = createRequire(import.meta.url)
 

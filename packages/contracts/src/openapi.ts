@@ -3,73 +3,11 @@ import { documentSchemas, type JsonSchema } from './document-schemas.ts'
 import { type ErrorCode, errorCatalogue } from './errors.ts'
 import { routes } from './index.ts'
 import { limits } from './limits.ts'
+import { errorResponses, errorsOf, errorTable, problemExample, problemSchema } from './openapi-errors.ts'
 import type { RouteContract } from './route.ts'
 import { systemReadiness } from './routes/operations.ts'
 
 type Node = Readonly<Record<string, unknown>>
-
-const problemSchema: JsonSchema = {
-  type: 'object',
-  description: 'RFC 9457. `code` is stable; `title` and `detail` are for people and may change.',
-  properties: {
-    type: { type: 'string', examples: ['urn:parley:error:conversation_not_found'] },
-    title: { type: 'string' },
-    status: { type: 'integer' },
-    code: { type: 'string', enum: Object.keys(errorCatalogue) },
-    detail: { type: 'string' },
-    retryAfterMs: { type: 'integer' },
-  },
-  required: ['type', 'title', 'status', 'code'],
-}
-
-const problemExample = (code: ErrorCode) => ({
-  summary: errorCatalogue[code].retry
-    ? 'Sending the same again can help.'
-    : 'Sending the same again does not help.',
-  value: {
-    type: `urn:parley:error:${code}`,
-    title: errorCatalogue[code].title,
-    status: errorCatalogue[code].status,
-    code,
-  },
-})
-
-/** What any route may answer beside its own errors. */
-export function errorsOf(route: RouteContract): ErrorCode[] {
-  const user = ['token_missing', 'token_invalid', 'token_expired'] as const
-  const input = route.body || route.query || route.params ? (['invalid_body'] as const) : []
-  const body = route.body ? (['body_not_json', 'body_too_large'] as const) : []
-  const always = ['rate_limited', 'internal', 'unavailable'] as const
-  return [
-    ...new Set([...route.errors, ...(route.access === 'user' ? user : []), ...input, ...body, ...always]),
-  ]
-}
-
-function errorResponses(codes: readonly ErrorCode[]): Node {
-  const statuses = [...new Set(codes.map((code) => errorCatalogue[code].status))]
-  return Object.fromEntries(
-    statuses.map((status) => [
-      status,
-      errorResponse(
-        status,
-        codes.filter((code) => errorCatalogue[code].status === status),
-      ),
-    ]),
-  )
-}
-
-const errorResponse = (status: number, codes: readonly ErrorCode[]): Node => ({
-  description: codes.map((code) => `\`${code}\`: ${errorCatalogue[code].title}.`).join('\n\n'),
-  ...(status === 429 || status === 503
-    ? { headers: { 'Retry-After': { description: 'Seconds.', schema: { type: 'integer' } } } }
-    : {}),
-  content: {
-    'application/problem+json': {
-      schema: { $ref: '#/components/schemas/Problem' },
-      examples: Object.fromEntries(codes.map((code) => [code, { $ref: `#/components/examples/${code}` }])),
-    },
-  },
-})
 
 const statusMeans: Readonly<Record<number, string>> = {
   200: 'OK.',
@@ -114,17 +52,6 @@ const tags: Readonly<Record<string, string>> = {
   presence: 'Who is online.',
   notifications: 'Push to devices.',
   operations: 'For those who run it.',
-}
-
-/** Every code once, for readers: in Markdown, which the description of a document may be. */
-function errorTable(): string {
-  const rows = Object.entries(errorCatalogue)
-    .map(([code, error]) => ({ code, ...error }))
-    .sort((a, b) => a.status - b.status || a.code.localeCompare(b.code))
-    .map(
-      ({ code, status, retry, title }) => `| \`${code}\` | ${status} | ${retry ? 'yes' : 'no'} | ${title} |`,
-    )
-  return ['| code | status | retry | meaning |', '|---|---|---|---|', ...rows].join('\n')
 }
 
 const description = `JSON over HTTP, at most ${limits.requestBodyBytes / 1024} KiB a request. Live events come over Socket.IO: see the AsyncAPI document. Whatever takes a \`clientId\` may be sent again until it is answered: the outcome is that of the first time.
