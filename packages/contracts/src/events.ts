@@ -173,7 +173,11 @@ export const presenceChanged = defineEvent({
   summary: 'People came, went or changed their status.',
   publishers: ['presence'],
   subscribers: ['realtime'],
-  data: z.object({ items: z.array(presence).min(1) }),
+  data: z.object({
+    items: z.array(presence).min(1),
+    /** Those of them who have chosen to be invisible, which nobody but `realtime` may know. */
+    hidden: z.array(userId).optional(),
+  }),
 })
 
 export const userRegistered = defineEvent({

@@ -215,6 +215,7 @@ describe('own status and who sees it', () => {
     ['GET', '/api/presence', { as: 'ann' }, 422],
     ['PUT', '/api/presence/me', { as: 'ann', body: { status: 'offline' } }, 422],
     ['POST', '/internal/online', { from: 'realtime', body: { userIds: [] } }, 403],
+    ['POST', '/internal/visibility', { from: 'notifications', body: { userId: 'ann' } }, 403],
     ['POST', '/internal/watch', { from: 'gateway', body: { userId: 'a', userIds: [] } }, 403],
   ]
   for (const [method, path, options, status] of refused)

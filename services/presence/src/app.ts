@@ -43,7 +43,12 @@ export function createPresenceApp(deps: PresenceDeps): PresenceApp {
   const nodes = createNodeTable({ store, clock })
   const shards = createNodeShards({ store, clock })
   const due = createDueList({ store, clock })
-  const tell = createTeller((items) => sidecar.publish(presenceChanged, { items }))
+  const tell = createTeller((told) =>
+    sidecar.publish(presenceChanged, {
+      items: told.map(({ item }) => item),
+      hidden: told.flatMap(({ item, hidden }) => (hidden ? [item.userId] : [])),
+    }),
+  )
   const people = createPeople({ store, clock, nodes, shards, due, tell })
   const round = createRound({ clock, nodes, shards, due, people })
   const express = createHttpApp(

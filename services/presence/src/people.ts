@@ -7,6 +7,7 @@ import { timing } from './domain/timing.ts'
 import type { DueList } from './due-list.ts'
 import type { Device, NodeShards } from './node-shards.ts'
 import type { NodeTable } from './node-table.ts'
+import type { Told } from './teller.ts'
 
 export type People = ReturnType<typeof createPeople>
 
@@ -19,7 +20,7 @@ export interface PeopleDeps {
   readonly nodes: NodeTable
   readonly shards: NodeShards
   readonly due: DueList
-  readonly tell: (item: Presence) => Promise<void>
+  readonly tell: (told: Told) => Promise<void>
 }
 
 /** Users in one bulk read. */
@@ -45,7 +46,8 @@ export function createPeople({ store, clock, nodes, shards, due, tell }: PeopleD
         return after === before ? stored : after
       })) ?? nobody
     if (person.told < person.rev) {
-      await tell(present(userId, { ...person.shown, rev: person.rev }))
+      const item = present(userId, { ...person.shown, rev: person.rev })
+      await tell({ item, hidden: isHidden(person) })
       await update(userId, (stored) =>
         stored === undefined || stored.told >= person.rev ? stored : { ...stored, told: person.rev },
       )
@@ -98,6 +100,12 @@ export function createPeople({ store, clock, nodes, shards, due, tell }: PeopleD
       return userIds.map((userId) => present(userId, view(people.get(userId), leases, clock.now())))
     },
 
+    /** As of `rev`: what is told of a higher one holds. */
+    async visibility(userId: UserId): Promise<{ hidden: boolean; rev: number }> {
+      const person = (await store.get(documents.users, userId))?.value ?? nobody
+      return { hidden: isHidden(person), rev: person.rev }
+    },
+
     async online(userIds: readonly UserId[]): Promise<UserId[]> {
       const [leases, people] = await Promise.all([nodes.current(), read(userIds)])
       const now = clock.now()
@@ -105,6 +113,8 @@ export function createPeople({ store, clock, nodes, shards, due, tell }: PeopleD
     },
   }
 }
+
+const isHidden = ({ chosen }: Person): boolean => chosen.status === 'invisible'
 
 function present(
   userId: UserId,

@@ -2,6 +2,7 @@ import {
   getPresence,
   internalAcquaintances,
   internalOnline,
+  internalVisibility,
   internalWatch,
   type Presence,
   setPresence,
@@ -44,6 +45,10 @@ export function registerRoutes(http: HttpApp, { people, sidecar }: RouteDeps): v
   handle(http, internalWatch, async ({ body, signal }) => ({
     status: 200,
     body: await look(body.userId, body.userIds, signal),
+  }))
+  handle(http, internalVisibility, async ({ body }) => ({
+    status: 200,
+    body: await people.visibility(body.userId),
   }))
   handle(http, internalOnline, async ({ body }) => ({
     status: 200,

@@ -1,14 +1,20 @@
 import type { Presence } from '@parley/contracts'
 
+/** What the others see of a person, and whether that is all there is. */
+export interface Told {
+  readonly item: Presence
+  readonly hidden: boolean
+}
+
 /** People in one event. */
 const batchSize = 100
 
 /** Publishes changes. What comes while a publish is under way goes out together in the next. */
 export function createTeller(
-  publish: (items: Presence[]) => Promise<void>,
-): (item: Presence) => Promise<void> {
+  publish: (told: readonly Told[]) => Promise<void>,
+): (told: Told) => Promise<void> {
   interface Waiting {
-    readonly item: Presence
+    readonly told: Told
     resolve(): void
     reject(error: unknown): void
   }
@@ -20,7 +26,7 @@ export function createTeller(
     while (waiting.length > 0) {
       const batch = waiting.splice(0, batchSize)
       try {
-        await publish(batch.map(({ item }) => item))
+        await publish(batch.map(({ told }) => told))
         for (const { resolve } of batch) resolve()
       } catch (error) {
         for (const { reject } of batch) reject(error)
@@ -29,9 +35,9 @@ export function createTeller(
     busy = false
   }
 
-  return (item) =>
+  return (told) =>
     new Promise((resolve, reject) => {
-      waiting.push({ item, resolve, reject })
+      waiting.push({ told, resolve, reject })
       if (!busy) void drain()
     })
 }

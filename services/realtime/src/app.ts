@@ -22,6 +22,7 @@ import { createSends } from './sockets/send.ts'
 import { createSessions } from './sockets/sessions.ts'
 import { dropSlowClients, every, outgoingLimits } from './sockets/slow-clients.ts'
 import type { ChatServer } from './sockets/types.ts'
+import { createVisibility } from './sockets/visibility.ts'
 import { createWatches } from './sockets/watches.ts'
 
 export { connectRedis } from './cluster/redis.ts'
@@ -84,12 +85,14 @@ export function createRealtimeApp(deps: RealtimeDeps): RealtimeApp {
     ...(deps.batches && { limits: deps.batches }),
   })
   const watches = createWatches({ io, backend, clock })
+  const visibility = createVisibility({ io, backend })
   const rooms = createRooms({ io, backend, clock, logger, parted: watches.parted })
   const sends = createSends({ clock, batcher, rateLimits, draining: isDraining })
   const sessions = createSessions(io)
   const reporter = createReporter({ clock, sidecar, node, logger })
   const receipts = createReceipts({
     clock,
+    isHidden: visibility.isHidden,
     async memberCount(id) {
       const found = await backend.conversation(id)
       return found === 'gone' ? Number.POSITIVE_INFINITY : found.memberIds.length
@@ -100,7 +103,7 @@ export function createRealtimeApp(deps: RealtimeDeps): RealtimeApp {
         .emit('receipt', receipt)
     },
   })
-  const handle = nodeEvents({ batcher, rooms, receipts, watches, sessions })
+  const handle = nodeEvents({ batcher, rooms, receipts, watches, sessions, visibility })
   const cluster = redis ? redisCluster(io, handle, logger) : singleNode(handle)
 
   io.use((socket, next) => {
@@ -113,7 +116,7 @@ export function createRealtimeApp(deps: RealtimeDeps): RealtimeApp {
       },
     )
   })
-  const handlers = createHandlers({ clock, backend, sends, receipts, watches })
+  const handlers = createHandlers({ clock, backend, sends, receipts, watches, visibility })
   serveConnections({ io, clock, logger, node, rooms, reporter, handlers, rateLimits })
   const sweep = every(clock, outgoingLimits.checkMs, () => {
     dropSlowClients(io, logger)

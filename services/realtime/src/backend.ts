@@ -5,6 +5,7 @@ import {
   internalMemberships,
   internalRead,
   internalSync,
+  internalVisibility,
   internalWatch,
   type SyncRequest,
   type UserId,
@@ -44,6 +45,8 @@ export function createBackend(sidecar: Pick<Sidecar, 'invoke'>) {
 
     read: (userId: UserId, conversationId: ConversationId, seq: number) =>
       sidecar.invoke(internalRead, { body: { userId, conversationId, seq } }),
+
+    visibility: (userId: UserId) => sidecar.invoke(internalVisibility, { body: { userId } }),
 
     async watch(userId: UserId, userIds: readonly UserId[]) {
       const { items } = await sidecar.invoke(internalWatch, { body: { userId, userIds: [...userIds] } })

@@ -6,6 +6,7 @@ import { type Cluster, type ClusterEvent, clusterContracts } from './cluster/clu
 import type { Rooms } from './rooms/rooms.ts'
 import type { Receipts } from './sockets/receipts.ts'
 import type { Sessions } from './sockets/sessions.ts'
+import type { Visibility } from './sockets/visibility.ts'
 import type { Watches } from './sockets/watches.ts'
 
 type Read = NonNullable<z.output<typeof conversationChanged.data>['reads']>[number]
@@ -37,8 +38,9 @@ export function nodeEvents(deps: {
   receipts: Receipts
   watches: Watches
   sessions: Sessions
+  visibility: Visibility
 }): (event: ClusterEvent) => void {
-  const { batcher, rooms, receipts, watches, sessions } = deps
+  const { batcher, rooms, receipts, watches, sessions, visibility } = deps
   return (event) => {
     switch (event.topic) {
       case 'message.stored':
@@ -55,6 +57,7 @@ export function nodeEvents(deps: {
         rooms.heads(event.data.heads)
         return
       case 'presence.changed':
+        visibility.changed(event.data.items, event.data.hidden ?? [])
         watches.changed(event.data.items)
         return
       case 'session.revoked':

@@ -79,6 +79,39 @@ describe('presence', () => {
     }
   })
 
+  it('lets who is invisible type and read in secret, from the choice to the next one', async () => {
+    chat = await startChat()
+    const [ann, bob] = await chat.people('ann', 'bob')
+    const room = await ann.group('Team', [bob])
+    const [phone, laptop, tablet] = await Promise.all([ann.device(), bob.device(), bob.device()])
+    const { seq } = await phone.send(room.id, 'are you there?')
+    await phone.ok('presence:watch', { userIds: [bob.id] })
+    await until(async () => (await shown()) === 'online', 'bob is online')
+    laptop.tell('typing:start', room.id)
+    await phone.until('typing')
+    phone.forget()
+    await bob.call(setPresence, { body: { status: 'invisible' } })
+    await phone.until('presence', ({ status }) => status === 'offline')
+    phone.forget()
+    laptop.tell('typing:start', room.id)
+    await laptop.ok('conversation:read', { conversationId: room.id, seq })
+    const back = await bob.device()
+    back.tell('typing:start', room.id)
+    await tablet.until('read', ({ readSeq }) => readSeq === seq)
+
+    await bob.call(setPresence, { body: { status: 'online' } })
+    await phone.until('presence', ({ status }) => status === 'online')
+    laptop.tell('typing:stop', room.id)
+    await phone.until('typing', ({ active }) => !active)
+    await laptop.ok('conversation:read', { conversationId: room.id, seq: seq + 1 })
+    await phone.until('receipt')
+    assert.deepEqual([phone.all('typing').length, phone.all('receipt').length], [1, 1])
+
+    async function shown() {
+      return (await ann.call(getPresence, { query: { userIds: bob.id } })).body.items[0]?.status
+    }
+  })
+
   it('forgets the devices of a node that died when it is there again', async () => {
     chat = await startChat()
     const [ann, bob] = await chat.people('ann', 'bob')

@@ -48,6 +48,18 @@ export const internalWatch = defineRoute({
   errors: ['unavailable'],
 })
 
+export const internalVisibility = defineRoute({
+  id: 'internalVisibility',
+  app: 'presence',
+  method: 'POST',
+  path: '/internal/visibility',
+  access: ['realtime'],
+  summary: 'Whether a person has chosen to be invisible, as of which revision.',
+  body: z.object({ userId }),
+  answers: { 200: z.object({ hidden: z.boolean(), rev: z.number().int() }) },
+  errors: ['unavailable'],
+})
+
 export const internalOnline = defineRoute({
   id: 'internalOnline',
   app: 'presence',

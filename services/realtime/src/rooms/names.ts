@@ -11,5 +11,8 @@ export const watchersRoom = (id: UserId) => `w:${id}`
 export const conversationOf = (room: string): ConversationId | undefined =>
   room.startsWith('c:') ? (room.slice(2) as ConversationId) : undefined
 
+export const userIn = (room: string): UserId | undefined =>
+  room.startsWith('u:') ? (room.slice(2) as UserId) : undefined
+
 export const watchedIn = (room: string): UserId | undefined =>
   room.startsWith('w:') ? (room.slice(2) as UserId) : undefined

@@ -1,3 +1,4 @@
+import type { ConversationId } from '@parley/contracts'
 import type { Clock } from '@parley/kit'
 import type { Backend } from '../backend.ts'
 import { fullBucket, type Rate, takeToken } from '../rates/token-bucket.ts'
@@ -6,6 +7,7 @@ import type { Handlers } from './dispatch.ts'
 import type { Receipts } from './receipts.ts'
 import type { Sends } from './send.ts'
 import type { ChatSocket } from './types.ts'
+import type { Visibility } from './visibility.ts'
 import type { Watches } from './watches.ts'
 
 /** Of one socket; what is over it is not passed on. Typing is a courtesy. */
@@ -17,22 +19,19 @@ export function createHandlers(deps: {
   sends: Sends
   receipts: Receipts
   watches: Watches
+  visibility: Pick<Visibility, 'isHidden'>
 }): Handlers {
-  const { clock, backend, sends, receipts, watches } = deps
+  const { clock, backend, sends, receipts, watches, visibility } = deps
   const typingBuckets = new WeakMap<ChatSocket, ReturnType<typeof fullBucket>>()
 
-  function typing(
-    socket: ChatSocket,
-    conversationId: Parameters<typeof conversationRoom>[0],
-    active: boolean,
-  ) {
+  async function typing(socket: ChatSocket, conversationId: ConversationId, active: boolean) {
     const room = conversationRoom(conversationId)
+    const { userId } = socket.data
     if (!socket.rooms.has(room)) return undefined
     const now = clock.now()
     const taken = takeToken(typingBuckets.get(socket) ?? fullBucket(typingRate, now), typingRate, now)
     typingBuckets.set(socket, taken.bucket)
-    if (taken.waitMs > 0) return undefined
-    const { userId } = socket.data
+    if (taken.waitMs > 0 || (await visibility.isHidden(userId)) || !socket.rooms.has(room)) return undefined
     // A start may be dropped for who cannot keep up; a stop may not, or they would see someone type on and on.
     const others = (active ? socket.volatile : socket).to(room).except(userRoom(userId))
     others.emit('typing', { conversationId, userId, active })

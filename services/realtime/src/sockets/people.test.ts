@@ -68,6 +68,44 @@ describe('people', () => {
     )
   })
 
+  it('tells neither typing nor receipts of who is invisible, as far as it knows', async () => {
+    chat = await startRealtime()
+    const room = chat.room('room', 'ann', 'bob')
+    const [ann, other, bob] = await Promise.all([chat.ready('ann.1'), chat.ready('ann.2'), chat.ready('bob')])
+    const type = (name: string) => ann.socket.emit(name, { conversationId: room })
+    const read = (seq: number) => ann.ask('conversation:read', { conversationId: room, seq })
+    chat.world.failing.add('internalVisibility')
+    type('typing:start')
+    await read(1)
+    chat.world.failing.delete('internalVisibility')
+    chat.world.hidden.add('ann')
+    type('typing:start')
+    await read(2)
+    await other.next('read', 2)
+    const change = (rev: number, hidden: string[]) =>
+      chat.event(presenceChanged, { items: [{ ...online('ann'), rev }], hidden })
+    await change(2, [])
+    await change(1, ['ann'])
+    type('typing:stop')
+    await read(3)
+    await bob.next('receipt')
+    await change(3, ['ann'])
+    type('typing:start')
+    await read(4)
+    await other.next('read', 4)
+    await change(4, [])
+    type('typing:start')
+    await bob.next('typing', 2)
+    assert.deepEqual(
+      bob.all('typing').map(({ active }) => active),
+      [false, true],
+    )
+    assert.deepEqual(
+      bob.all('receipt').map(({ readSeq }) => readSeq),
+      [3],
+    )
+  })
+
   it('tells presence to who watches and may, and forgets the set before', async () => {
     chat = await startRealtime()
     const ann = await chat.ready('ann')

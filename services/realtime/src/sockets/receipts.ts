@@ -15,6 +15,8 @@ const rememberedConversations = 10_000
 export function createReceipts(deps: {
   clock: Clock
   memberCount: (id: ConversationId) => Promise<number>
+  /** Who is invisible reads in secret. */
+  isHidden: (userId: UserId) => Promise<boolean>
   emit: (receipt: {
     conversationId: ConversationId
     userId: UserId
@@ -43,6 +45,12 @@ export function createReceipts(deps: {
       deps.emit({ conversationId, userId, deliveredSeq: readSeq, readSeq })
   }
 
+  function note(conversationId: ConversationId, userId: UserId, seq: number): void {
+    const readers = due.get(conversationId) ?? new Map<UserId, number>()
+    due.set(conversationId, readers.set(userId, Math.max(seq, readers.get(userId) ?? 0)))
+    timer ??= deps.clock.setTimeout(flush, flushMs)
+  }
+
   function flush(): void {
     timer = undefined
     for (const [conversationId, readers] of due) {
@@ -54,9 +62,7 @@ export function createReceipts(deps: {
 
   return {
     read(conversationId, userId, seq) {
-      const readers = due.get(conversationId) ?? new Map<UserId, number>()
-      due.set(conversationId, readers.set(userId, Math.max(seq, readers.get(userId) ?? 0)))
-      timer ??= deps.clock.setTimeout(flush, flushMs)
+      void deps.isHidden(userId).then((hidden) => hidden || note(conversationId, userId, seq))
     },
     saw(conversationId, memberIds) {
       remember(conversationId, memberIds !== undefined && memberIds.length <= limits.pushMembers)

@@ -26,6 +26,8 @@ export interface World {
   /** Routes that fail, by id. */
   readonly failing: Set<string>
   visible: Presence[]
+  /** Who is invisible. */
+  readonly hidden: Set<string>
   readonly published: { topic: string; data: unknown }[]
   readonly calls: string[]
 }
@@ -66,6 +68,7 @@ function answersOf(world: World, extra: Answers): Answers {
       }
     },
     internalRead: ({ seq }: { seq: number }) => ({ readSeq: seq, unread: 3, mentions: 1 }),
+    internalVisibility: ({ userId }: { userId: string }) => ({ hidden: world.hidden.has(userId), rev: 0 }),
     internalSync: () => ({ conversations: [], gone: [] }),
     internalWatch: ({ userIds }: { userIds: string[] }) => ({
       items: world.visible.filter(({ userId }) => userIds.includes(userId)),
@@ -82,6 +85,7 @@ export async function startRealtime(options: Partial<RealtimeDeps> & { answers?:
     storing: true,
     failing: new Set(),
     visible: [],
+    hidden: new Set(),
     published: [],
     calls: [],
   }
