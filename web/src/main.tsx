@@ -1,6 +1,6 @@
 import './app/no-eval.ts'
 import './base.css'
-import { browserStorage, createChat } from '@parley/client'
+import { createChat } from '@parley/client'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { createActions } from './app/actions.ts'
@@ -10,24 +10,25 @@ import { drafts } from './app/drafts.ts'
 import { keep } from './app/keep.ts'
 import { namePeople } from './app/people.ts'
 import { followRoute } from './app/router.ts'
+import { lasting } from './app/storage.ts'
 import { createStore } from './app/store.ts'
 import { wire } from './app/wire.ts'
 import { fold } from './model/fold.ts'
 import { initialState } from './model/state.ts'
+import { Boundary } from './parts/boundary.tsx'
 import { App } from './views/app.tsx'
 
-const storage = browserStorage(localStorage)
 const locks = navigator.locks as LockManager | undefined
 const chat = createChat({
   url: location.origin,
-  storage,
+  storage: lasting,
   device: deviceName(navigator.userAgent),
   // Only secure contexts have locks: on plain http in a local network two tabs are two devices of one session.
   ...(locks && { exclusive: (name, task) => locks.request(name, task) }),
 })
 const store = createStore(initialState, fold)
 wire(chat, store)
-namePeople(chat, store, storage)
+namePeople(chat, store, lasting)
 keep(chat, store)
 const actions = createActions(chat, store)
 followRoute(actions)
@@ -44,7 +45,9 @@ if (root) {
   createRoot(root).render(
     <StrictMode>
       <AppContext value={{ store, actions }}>
-        <App />
+        <Boundary>
+          <App />
+        </Boundary>
       </AppContext>
     </StrictMode>,
   )

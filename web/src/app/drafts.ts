@@ -1,21 +1,16 @@
 import type { ConversationId } from '@parley/contracts'
+import { ofThisTab } from './storage.ts'
 
 const prefix = 'parley.draft.'
 
 /** What is written and not sent, per conversation: kept for this tab, over a reload. */
 export const drafts = {
-  get: (id: ConversationId): string => sessionStorage.getItem(prefix + id) ?? '',
+  get: (id: ConversationId): string => ofThisTab.get(prefix + id) ?? '',
   set(id: ConversationId, text: string): void {
-    try {
-      if (text === '') sessionStorage.removeItem(prefix + id)
-      else sessionStorage.setItem(prefix + id, text)
-    } catch {
-      // The browser keeps nothing for us: then it lives as long as the conversation is open.
-    }
+    if (text === '') ofThisTab.remove(prefix + id)
+    else ofThisTab.set(prefix + id, text)
   },
   clear(): void {
-    for (const key of Object.keys(sessionStorage)) {
-      if (key.startsWith(prefix)) sessionStorage.removeItem(key)
-    }
+    for (const key of ofThisTab.keys(prefix)) ofThisTab.remove(key)
   },
 }

@@ -31,7 +31,11 @@ export const Bubble = memo(function Bubble(props: { item: Item; usernames: Usern
   const Icon = icons[status]
   return (
     <>
-      <div className={`${styles.bubble} ${jumbo ? styles.jumbo : ''}`} data-status={status}>
+      <div
+        className={`${styles.bubble} ${jumbo ? styles.jumbo : ''}`}
+        data-key={item.key}
+        data-status={status}
+      >
         <span>
           {deleted ? (
             <em>This message was deleted.</em>

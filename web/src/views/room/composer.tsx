@@ -1,64 +1,45 @@
 import { type ConversationId, limits, text as messageText } from '@parley/contracts'
 import { ArrowUp } from 'lucide-react'
-import { type KeyboardEvent, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
+import { type KeyboardEvent, type SyntheticEvent, useEffect, useRef } from 'react'
 import { useActions, useSession } from '../../app/context.ts'
-import { drafts } from '../../app/drafts.ts'
 import { titleOf, usernamesOf } from '../../model/names.ts'
 import { IconButton } from '../../parts/button.tsx'
 import styles from './composer.module.css'
+import { useDraft } from './use-draft.ts'
 
 /** How much is left is told from here on. */
 const tellFrom = 300
 /** On a touch screen Enter makes a line: there is a button to send, and no Shift to hold. */
 const touch = matchMedia('(pointer: coarse)')
 
+/** While an input method is composing, Enter chooses a word. Safari ends the composition before this event: 229. */
+const isEnter = (event: KeyboardEvent): boolean =>
+  event.key === 'Enter' && !event.shiftKey && !event.nativeEvent.isComposing && event.keyCode !== 229
+
 export function Composer({ id }: { id: ConversationId }) {
   const { send, pressedKey } = useActions()
-  const [text, setText] = useState(() => drafts.get(id))
   const box = useRef<HTMLTextAreaElement>(null)
+  const [text, setText] = useDraft(id, box)
   const conversation = useSession(({ inbox }) => inbox.items.get(id)?.conversation)
   const people = useSession((session) => session.people)
   const me = useSession((session) => session.me.id)
-  const usernames = useMemo(() => usernamesOf(conversation, people), [conversation, people])
   const title = conversation ? titleOf(conversation, me, people) : ''
   const left = limits.textCharacters - text.length
   const sendable = conversation !== undefined && messageText.safeParse(text).success
-
-  useEffect(() => drafts.set(id, text), [id, text])
   useEffect(() => {
     if (!touch.matches) box.current?.focus()
   }, [])
-  // biome-ignore lint/correctness/useExhaustiveDependencies: it is as high as its text
-  useLayoutEffect(() => {
-    const area = box.current
-    if (!area) return
-    area.style.height = 'auto'
-    area.style.height = `${area.scrollHeight}px`
-  }, [text])
 
-  function submit(): void {
+  function submit(event: SyntheticEvent): void {
+    event.preventDefault()
     if (!sendable) return
-    send(id, text.trim(), usernames)
+    send(id, text.trim(), usernamesOf(conversation, people))
     setText('')
     box.current?.focus()
   }
 
-  function onKeyDown(event: KeyboardEvent): void {
-    // While an input method is composing, Enter chooses a word. Safari ends the composition before this event: 229.
-    const composing = event.nativeEvent.isComposing || event.keyCode === 229
-    if (event.key !== 'Enter' || event.shiftKey || composing || touch.matches) return
-    event.preventDefault()
-    submit()
-  }
-
   return (
-    <form
-      className={styles.composer}
-      onSubmit={(event) => {
-        event.preventDefault()
-        submit()
-      }}
-    >
+    <form className={styles.composer} onSubmit={submit}>
       <div className={styles.box}>
         <textarea
           ref={box}
@@ -67,7 +48,9 @@ export function Composer({ id }: { id: ConversationId }) {
           placeholder="Message"
           aria-label={title === '' ? 'Message' : `Message to ${title}`}
           aria-describedby={left < tellFrom ? 'left' : undefined}
-          onKeyDown={onKeyDown}
+          onKeyDown={(event) => {
+            if (isEnter(event) && !touch.matches) submit(event)
+          }}
           onChange={(event) => {
             setText(event.target.value)
             if (event.target.value !== '') pressedKey(id)

@@ -4,8 +4,8 @@ import { useActions } from '../../app/context.ts'
 import { useWindowActive } from '../../app/use-window-active.ts'
 import type { Room } from '../../model/state.ts'
 import type { Row } from '../../model/timeline.ts'
+import { atTheEnd, isResized, type Position, positionIn, standAt, standAtStart } from './scroll-position.ts'
 
-const nearBottomPx = 48
 /** Older messages are fetched when less than this is left above. */
 const nearTopPx = 900
 
@@ -14,87 +14,88 @@ const nearTopPx = 900
  * is, also when older messages come in above. It begins at the first new message, or at the end.
  */
 export function useScroll(id: ConversationId, room: Room | undefined, rows: readonly Row[]) {
-  const { attend, loadOlder } = useActions()
+  const { loadOlder } = useActions()
   const ref = useRef<HTMLElement>(null)
+  const position = useRef<Position>(undefined)
   /** Unknown before there is anything to stand in: opened is not read. */
-  const [atBottom, setAtBottom] = useState<boolean>()
-  /** As of the last rendering or scrolling: what the next rendering is compared with. */
-  const before = useRef({ stuck: true, height: 0, view: 0, from: undefined as number | undefined, own: '' })
-  const loaded = room?.view.from !== undefined
-  const active = useWindowActive()
+  const [atEnd, setAtEnd] = useState<boolean>()
+  const from = room?.view.from
+  const own = lastOwn(room, rows)
+  const ownBefore = useRef(own)
 
-  const measure = useCallback(() => {
-    const box = ref.current
-    if (!box) return
-    const stuck = box.scrollHeight - box.scrollTop - box.clientHeight < nearBottomPx
-    before.current.stuck = stuck
-    before.current.height = box.scrollHeight
-    before.current.view = box.clientHeight
-    setAtBottom(stuck)
+  const note = useCallback((box: HTMLElement) => {
+    position.current = positionIn(box)
+    setAtEnd(position.current.atEnd)
   }, [])
 
   const loadMore = useCallback(() => {
-    if (ref.current && ref.current.scrollTop < nearTopPx && room?.view.hasOlder && !room.failed) {
-      void loadOlder(id)
-    }
+    const near = ref.current !== null && ref.current.scrollTop < nearTopPx
+    if (near && room?.view.hasOlder && !room.failed) void loadOlder(id)
   }, [id, room?.view.hasOlder, room?.failed, loadOlder])
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: after each rendering of other rows
   useLayoutEffect(() => {
     const box = ref.current
-    if (!box || !loaded) return
-    const { stuck, height, from, own } = before.current
-    const latestOwn = lastOwn(room, rows)
-    before.current.own = latestOwn
-    before.current.from = room.view.from
-    if (from === undefined) box.scrollTop = firstNewTop(box) ?? box.scrollHeight
-    else if (stuck || latestOwn !== own) box.scrollTop = box.scrollHeight
-    else if (room.view.from !== from) box.scrollTop += box.scrollHeight - height
-    measure()
-  }, [room, rows, loaded, measure])
+    if (!box || from === undefined) {
+      position.current = undefined
+      return
+    }
+    // What I write myself is at the end, and I want to see it there.
+    if (!position.current) standAtStart(box)
+    else standAt(box, own === ownBefore.current ? position.current : atTheEnd)
+    ownBefore.current = own
+    note(box)
+  }, [rows, from, own, note])
 
-  // The window, the keyboard, a font: whatever changes sizes without a rendering.
-  useEffect(() => {
-    const box = ref.current
-    if (!box) return
-    const observer = new ResizeObserver(() => {
-      if (before.current.stuck) box.scrollTop = box.scrollHeight
-      if (before.current.from !== undefined) measure()
-    })
-    observer.observe(box)
-    for (const child of box.children) observer.observe(child)
-    return () => observer.disconnect()
-  }, [measure])
+  useResize(ref, (box) => {
+    if (!position.current) return
+    standAt(box, position.current)
+    note(box)
+  })
 
+  // Also without scrolling: what is loaded may not fill the screen.
   useEffect(() => {
-    if (loaded) loadMore()
-  }, [loaded, loadMore])
+    if (from !== undefined) loadMore()
+  }, [from, loadMore])
 
-  const attended = loaded && active && atBottom === true
-  useEffect(() => {
-    attend(id, attended)
-    return () => attend(id, false)
-  }, [id, attended, attend])
+  useAttention(id, from !== undefined && atEnd === true)
 
   return {
     ref,
-    atBottom,
+    atEnd,
     onScroll() {
-      // A browser scrolls also because a size changed: that is not a wish to leave the end, and the observer sees it next.
-      const { view, height } = before.current
-      if (ref.current?.clientHeight === view && ref.current.scrollHeight === height) measure()
+      const box = ref.current
+      if (box && position.current && !isResized(box, position.current)) note(box)
       loadMore()
     },
-    toBottom: () => ref.current?.scrollTo({ top: ref.current.scrollHeight, behavior: 'smooth' }),
+    toEnd: () => ref.current?.scrollTo({ top: ref.current.scrollHeight, behavior: 'smooth' }),
   }
 }
 
-function lastOwn(room: Room, rows: readonly Row[]): string {
-  const row = rows.findLast((each) => each.kind === 'group' && each.senderId === room.view.me)
-  return row?.kind === 'group' ? (row.items.at(-1)?.clientId ?? '') : ''
+/** The window, the keyboard, a font: whatever changes sizes without a rendering. */
+function useResize(ref: { readonly current: HTMLElement | null }, resized: (box: HTMLElement) => void): void {
+  const latest = useRef(resized)
+  latest.current = resized
+  useEffect(() => {
+    const box = ref.current
+    if (!box) return
+    const observer = new ResizeObserver(() => latest.current(box))
+    for (const element of [box, ...box.children]) observer.observe(element)
+    return () => observer.disconnect()
+  }, [ref])
 }
 
-/** So that a little of what is known stands above what is new. */
-function firstNewTop(box: HTMLElement): number | undefined {
-  const mark = box.querySelector<HTMLElement>('[data-new]')
-  return mark ? mark.offsetTop - box.clientHeight / 4 : undefined
+/** Says that someone looks at the end of this conversation, as long as someone does. */
+function useAttention(id: ConversationId, inSight: boolean): void {
+  const { attend } = useActions()
+  const active = useWindowActive()
+  useEffect(() => {
+    attend(id, active && inSight)
+    return () => attend(id, false)
+  }, [id, active, inSight, attend])
+}
+
+function lastOwn(room: Room | undefined, rows: readonly Row[]): string {
+  const row = rows.findLast((each) => each.kind === 'group' && each.senderId === room?.view.me)
+  return row?.kind === 'group' ? (row.items.at(-1)?.clientId ?? '') : ''
 }
