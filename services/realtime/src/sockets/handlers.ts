@@ -23,16 +23,28 @@ export function createHandlers(deps: {
 }): Handlers {
   const { clock, backend, sends, receipts, watches, visibility } = deps
   const typingBuckets = new WeakMap<ChatSocket, ReturnType<typeof fullBucket>>()
+  const typingIn = new WeakMap<ChatSocket, Set<ConversationId>>()
+
+  /** A start may be dropped; the stop after one that was not may not, or they would see someone type on and on. */
+  function isWithinRate(socket: ChatSocket, id: ConversationId, active: boolean): boolean {
+    const begun = typingIn.get(socket) ?? new Set()
+    typingIn.set(socket, begun)
+    if (!active && begun.delete(id)) return true
+    const now = clock.now()
+    const taken = takeToken(typingBuckets.get(socket) ?? fullBucket(typingRate, now), typingRate, now)
+    typingBuckets.set(socket, taken.bucket)
+    if (taken.waitMs > 0) return false
+    if (active) begun.add(id)
+    return true
+  }
 
   async function typing(socket: ChatSocket, conversationId: ConversationId, active: boolean) {
     const room = conversationRoom(conversationId)
     const { userId } = socket.data
     if (!socket.rooms.has(room)) return undefined
-    const now = clock.now()
-    const taken = takeToken(typingBuckets.get(socket) ?? fullBucket(typingRate, now), typingRate, now)
-    typingBuckets.set(socket, taken.bucket)
-    if (taken.waitMs > 0 || (await visibility.isHidden(userId)) || !socket.rooms.has(room)) return undefined
-    // A start may be dropped for who cannot keep up; a stop may not, or they would see someone type on and on.
+    if (!isWithinRate(socket, conversationId, active)) return undefined
+    if ((await visibility.isHidden(userId)) || !socket.rooms.has(room)) return undefined
+    // Who cannot keep up misses a start, and no stop.
     const others = (active ? socket.volatile : socket).to(room).except(userRoom(userId))
     others.emit('typing', { conversationId, userId, active })
     return undefined

@@ -68,6 +68,16 @@ describe('people', () => {
     )
   })
 
+  it('drops starts over the rate, and no stop after one that was told', async () => {
+    chat = await startRealtime()
+    const room = chat.room('room', 'ann', 'bob')
+    const [ann, bob] = await Promise.all([chat.ready('ann'), chat.ready('bob')])
+    for (let i = 0; i < 30; i++) ann.socket.emit('typing:start', { conversationId: room })
+    ann.socket.emit('typing:stop', { conversationId: room })
+    await bob.until('the stop', () => bob.all('typing').some(({ active }) => !active))
+    assert.ok(bob.all('typing').length < 20)
+  })
+
   it('tells neither typing nor receipts of who is invisible, as far as it knows', async () => {
     chat = await startRealtime()
     const room = chat.room('room', 'ann', 'bob')
