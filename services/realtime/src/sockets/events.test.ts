@@ -64,16 +64,14 @@ describe('sending', () => {
     chat = await startRealtime()
     const room = chat.room('room', 'ann')
     const ann = await chat.ready('ann')
-    const most = limits.messageBurst + limits.messagesQueued
-    const answers = Array.from({ length: most + 3 }, (_, i) => ann.send(room, `c${i}`))
-    assert.deepEqual((await Promise.all(answers.slice(most))).map(codeOf), Array(3).fill('rate_limited'))
-    assert.equal(
-      codeOf(await Promise.all(answers.slice(0, 50)).then((all) => all[49] ?? { ok: false })),
-      'ok',
-    )
+    // While they come in, some are sent on: so there are more of them than fit at once.
+    const most = limits.messageBurst + limits.messagesQueued + 100
+    const answers = Array.from({ length: most }, (_, i) => ann.send(room, `c${i}`))
+    for (const answer of answers) answer.catch(() => {})
+    assert.equal(codeOf((await answers.at(-1)) ?? { ok: true }), 'rate_limited')
+    for (const answer of answers.slice(0, limits.messageBurst)) assert.equal(codeOf(await answer), 'ok')
     // There is room again, but it would overtake.
     assert.equal(codeOf(await ann.send(room, 'later')), 'rate_limited')
-    for (const answer of answers) answer.catch(() => {})
   })
 
   it('has no rates where they are switched off', async () => {
