@@ -46,7 +46,7 @@ describe('sending', () => {
   })
 
   it('answers unavailable where no outcome comes, and holds later sends back until that one comes again', async () => {
-    chat = await startRealtime({ batches: { giveUpMs: 50 } })
+    chat = await startRealtime({ batches: { giveUpMs: 2_000 } })
     const room = chat.room('room', 'ann')
     chat.world.storing = false
     const ann = await chat.ready('ann')
