@@ -20,6 +20,13 @@ const problem = (code: string, status: number, more = {}): Reply => ({
 })
 const isCode = (code: string) => (error: unknown) => error instanceof ChatError && error.code === code
 
+const timeoutsOf = (ms: number) => ({ publishMs: ms, invokeMs: ms, stateReadMs: ms, healthMs: ms })
+/** For a loaded machine. */
+const patient = timeoutsOf(20_000)
+/** For where no answer comes. */
+const impatient = { timeouts: timeoutsOf(100) }
+const waiting = (reply: unknown) => (reply === undefined ? impatient : {})
+
 /** daprd as the test wants it, and the sidecar of `messages` on it. */
 async function start(answer: (request: Seen) => Reply | undefined, options: Partial<SidecarOptions> = {}) {
   const daprd = await standIn(answer)
@@ -29,7 +36,7 @@ async function start(answer: (request: Seen) => Reply | undefined, options: Part
     app: 'messages',
     logger: log.logger,
     apiToken: secret,
-    timeouts: { publishMs: 200, invokeMs: 200, stateReadMs: 200, stateWriteMs: 200, healthMs: 200 },
+    timeouts: patient,
     ...options,
   })
   return {
@@ -85,7 +92,7 @@ describe('publishing', () => {
   ]
   for (const [name, reply, code] of failures)
     it(`throws ${code} at ${name}`, async () => {
-      await using dapr = await start(() => reply)
+      await using dapr = await start(() => reply, waiting(reply))
       await assert.rejects(dapr.sidecar.publish(messageRejected, rejected as never), isCode(code))
     })
 
@@ -177,7 +184,7 @@ describe('invoking', () => {
   ]
   for (const [name, reply, code] of failures)
     it(`throws ${code} at ${name}`, async () => {
-      await using dapr = await start(() => reply)
+      await using dapr = await start(() => reply, waiting(reply))
       await assert.rejects(dapr.sidecar.invoke(listSessions), isCode(code))
     })
 
@@ -221,14 +228,15 @@ describe('the health of the sidecar', () => {
   ]
   for (const [sentence, answer] of sick)
     it(`says: ${sentence.source}`, async () => {
-      await using dapr = await start(answer)
+      const silent = sentence.source.includes('does not answer')
+      await using dapr = await start(answer, silent ? impatient : {})
       assert.match(await dapr.sidecar.check(), sentence)
     })
 
   it('is waited for until the components are loaded', async () => {
     let asked = 0
     await using dapr = await start(() => ({ status: ++asked < 3 ? 500 : 204 }))
-    await dapr.sidecar.waitUntilReady({ signal: AbortSignal.timeout(10_000) })
+    await dapr.sidecar.waitUntilReady({ signal: AbortSignal.timeout(60_000) })
     assert.deepEqual(new Set(dapr.seen.map(({ path }) => path)), new Set(['/v1.0/healthz/outbound']))
     assert.equal(asked, 3)
   })

@@ -8,11 +8,15 @@ import { createState, type SidecarState } from './state.ts'
 async function withState(
   answer: (request: Seen) => Reply | undefined,
   run: (state: SidecarState, seen: Seen[]) => Promise<void>,
+  timeoutMs = 20_000,
 ) {
   await using daprd = await standIn(answer)
   const line = openLine(daprd.port)
   try {
-    await run(createState(line, { ...sidecarTimeouts, stateReadMs: 200, stateWriteMs: 200 }), daprd.seen)
+    await run(
+      createState(line, { ...sidecarTimeouts, stateReadMs: timeoutMs, stateWriteMs: timeoutMs }),
+      daprd.seen,
+    )
   } finally {
     await line.close()
   }
@@ -58,6 +62,7 @@ describe('reading state', () => {
         async (state) => {
           await assert.rejects(state.getBulk('messages-store', ['a', 'b']), isCode(code))
         },
+        reply ? 20_000 : 100,
       ))
 })
 
@@ -116,6 +121,7 @@ describe('saving state', () => {
           ])
           assert.equal(saved.outcome, outcome)
         },
+        reply ? 20_000 : 100,
       ))
 
   it('throws where trying again cannot help', () =>
