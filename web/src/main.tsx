@@ -9,7 +9,7 @@ import { deviceName } from './app/device.ts'
 import { drafts } from './app/drafts.ts'
 import { keep } from './app/keep.ts'
 import { namePeople } from './app/people.ts'
-import { followRoute } from './app/router.ts'
+import { followRoute, go } from './app/router.ts'
 import { lasting } from './app/storage.ts'
 import { createStore } from './app/store.ts'
 import { wire } from './app/wire.ts'
@@ -33,7 +33,11 @@ keep(chat, store)
 const actions = createActions(chat, store)
 followRoute(actions)
 
-chat.on('signedOut', drafts.clear)
+chat.on('signedOut', ({ reason }) => {
+  drafts.clear()
+  // Whoever signs in next begins at the beginning; whose session just ended wants to go on where they were.
+  if (reason === 'logout') go({ at: 'list' }, { replace: true })
+})
 addEventListener('online', () => chat.networkChanged(true))
 addEventListener('offline', () => chat.networkChanged(false))
 document.addEventListener('visibilitychange', () => {

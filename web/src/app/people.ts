@@ -77,7 +77,7 @@ const mayNeedMore = (now: Session, before: Session | undefined): boolean =>
   now.open !== before.open ||
   now.typing !== before.typing
 
-export function onScreen({ inbox, open, rooms, typing }: Session): Set<UserId> {
+function onScreen({ inbox, open, rooms, typing }: Session): Set<UserId> {
   const ids = new Set<UserId>()
   for (const { conversation, lastMessage } of inbox.items.values()) {
     const partner = partnerOf(conversation, inbox.me)

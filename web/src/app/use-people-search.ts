@@ -5,7 +5,7 @@ import { useActions } from './context.ts'
 
 const pauseMs = 180
 /** The server's: a shorter query would find half of the world. */
-export const shortestQuery = 2
+const shortestQuery = 2
 
 export interface PeopleSearch {
   readonly people: readonly PublicUser[]

@@ -68,7 +68,7 @@ export const conversation: Conversation = {
   memberIds: [ann, bob],
 }
 
-export const summary = (more: Partial<InboxItem> = {}) => ({
+const summary = (more: Partial<InboxItem> = {}) => ({
   conversation,
   head: 0,
   unread: 0,

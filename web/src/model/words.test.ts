@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Entry } from '@parley/contracts'
 import { checkAccount } from './account.ts'
-import { connectionWords } from './connection.ts'
+import { connectionWords, isFresh } from './connection.ts'
 import { describe as describeLine, initials, listNames, titleOf, typingLine } from './names.ts'
 import { presenceWords } from './presence.ts'
 import { parentOf, parseRoute, pathOf } from './routes.ts'
@@ -141,5 +141,9 @@ describe('a connection', () => {
     const long = { status: 'waiting', attempt: 5, retryAt: 0 } as const
     assert.equal(connectionWords(long, true), 'No connection. What you write is sent later.')
     assert.match(connectionWords(long, false), /offline/)
+    assert.equal(isFresh({ status: 'online' }), true)
+    assert.equal(isFresh({ status: 'waiting', attempt: 1, retryAt: 0 }), true)
+    assert.equal(isFresh(long), false)
+    assert.equal(isFresh({ status: 'idle' }), false)
   })
 })

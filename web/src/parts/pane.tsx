@@ -9,7 +9,13 @@ export function Pane(props: { title: string; beside?: boolean; children: ReactNo
   const { title, beside = false, children } = props
   const id = useId()
   const ref = useRef<HTMLElement>(null)
-  useEffect(() => ref.current?.focus(), [])
+  useEffect(() => {
+    const before = document.activeElement
+    ref.current?.focus()
+    return () => {
+      if (before instanceof HTMLElement && before.isConnected) before.focus()
+    }
+  }, [])
   return (
     <section
       ref={ref}

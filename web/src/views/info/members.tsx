@@ -32,7 +32,7 @@ export function Members({ conversation }: { conversation: Conversation }) {
         <Notice action={<Button onClick={reload}>Try again</Button>}>The members could not be loaded.</Notice>
       )}
       {!items && !failed && <SkeletonRows count={Math.min(memberCount, 4)} />}
-      <ul className={styles.members}>
+      <ul>
         {items?.map((member) => (
           <MemberRow
             key={member.userId}
