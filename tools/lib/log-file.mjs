@@ -1,15 +1,6 @@
 // The log of one app and its sidecar. Both write straight into the file, so they can go on writing when the supervisor is
 // gone; what a person should see at once is read back from it.
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  readSync,
-  renameSync,
-  statSync,
-} from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readSync, renameSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 /** @typedef {{ level: 'warning' | 'error' | 'fatal', text: string }} Notice */
@@ -33,24 +24,35 @@ export class LogFile {
     return statSync(this.path).size
   }
 
-  /** @param {number} from */
+  /**
+   * @param {number} from
+   * @returns {string} from there to the end; of what is longer, the end
+   */
   textFrom(from) {
-    return readFileSync(this.path).subarray(from).toString('utf8')
+    return this.#read(from, this.size())
   }
 
-  /** @returns {string[]} the complete lines since the last call, of which at most 256 KiB are looked at */
+  /** @returns {string[]} the complete lines since the last call; of many, the last */
   newLines() {
     const size = this.size()
-    const from = Math.max(this.readTo, size - 256 * 1024)
-    if (size <= from) return []
-    const buffer = Buffer.alloc(size - from)
-    const file = openSync(this.path, 'r')
-    readSync(file, buffer, 0, buffer.length, from)
-    closeSync(file)
+    if (size <= this.readTo) return []
+    const lines = (this.rest + this.#read(this.readTo, size)).split('\n')
     this.readTo = size
-    const lines = (this.rest + buffer).split('\n')
     this.rest = lines.pop() ?? ''
     return lines
+  }
+
+  /**
+   * @param {number} from
+   * @param {number} to
+   */
+  #read(from, to) {
+    const start = Math.max(from, to - 256 * 1024)
+    const buffer = Buffer.alloc(Math.max(0, to - start))
+    const file = openSync(this.path, 'r')
+    readSync(file, buffer, 0, buffer.length, start)
+    closeSync(file)
+    return buffer.toString('utf8')
   }
 }
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { after, before, describe, test } from 'node:test'
+import { portIsFree } from '../lib/ports.mjs'
 import { groupIsAlive, listProcesses, signal } from '../lib/processes.mjs'
 import { launch, newRunDir, until } from './running.mjs'
 
@@ -88,5 +89,15 @@ describe('npm run infra and dapr run -f', () => {
     assert.equal(ours.length, 6)
     for (const { command } of ours)
       assert.doesNotMatch(command, /scheduler-host-address|placement-host-address/)
+  })
+
+  test('dapr run -f, told to stop, leaves nobody: neither an app nor the gateway that serves for one', async () => {
+    const pid = /** @type {number} */ (dapr.pid)
+    signal(pid, 'SIGTERM')
+    await until(() => !groupIsAlive(pid), 'the end of dapr run')
+    await until(
+      () => portIsFree(Number(new URL(state().urls.gateway).port)),
+      'the port of the gateway is free',
+    )
   })
 })
