@@ -169,7 +169,11 @@ export async function startGateway(
     }
   }
   const url = `http://127.0.0.1:${port}`
-  while (!(await fetch(`${url}/healthz`).catch(() => undefined))?.ok) await delay(20)
+  const deadline = Date.now() + 30_000
+  while (!(await fetch(`${url}/healthz`).catch(() => undefined))?.ok) {
+    if (Date.now() > deadline) throw new Error(`${kind} does not serve within 30 s`)
+    await delay(20)
+  }
   return {
     port,
     url,

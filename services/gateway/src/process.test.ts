@@ -22,6 +22,7 @@ const token = 'the-token-of-the-sidecar'
 
 /** Both what a sidecar and what realtime would be. */
 let behind: Server
+let asked = 0
 let answerAfterMs = 0
 let folder = ''
 let port = 0
@@ -29,7 +30,10 @@ let child: ChildProcess | undefined
 let output = ''
 
 before(async () => {
-  behind = createServer((_request, response) => void setTimeout(() => response.end('{}'), answerAfterMs))
+  behind = createServer((_request, response) => {
+    asked += 1
+    setTimeout(() => response.end('{}'), answerAfterMs)
+  })
   new SocketServer(behind, { transports: ['websocket'] })
   behind.listen(0, '127.0.0.1')
   await once(behind, 'listening')
@@ -41,6 +45,7 @@ after(() => {
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'parley-gateway-'))
   port = await freePort()
+  asked = 0
   answerAfterMs = 0
   output = ''
 })
@@ -98,7 +103,7 @@ for (const kind of ['nginx', 'node'] satisfies Kind[])
       const gone = heard(client, 'disconnect')
       answerAfterMs = 500
       const slow = fetch(`${url()}/api/auth/me`)
-      await delay(100)
+      await until(() => asked === 1, 'the request is being served')
       gateway.kill('SIGTERM')
       assert.equal((await slow).status, 200)
       await gone
