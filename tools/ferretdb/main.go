@@ -18,6 +18,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/FerretDB/FerretDB/build/version"
 	"github.com/FerretDB/FerretDB/internal/backends"
 	"github.com/FerretDB/FerretDB/internal/backends/sqlite"
 	"github.com/FerretDB/FerretDB/internal/clientconn"
@@ -43,6 +44,8 @@ func main() {
 }
 
 func run(address, directory string) error {
+	// Whoever relies on what is mended here can tell it from FerretDB.
+	version.Get().Version = "v1.24.0-parley"
 	line, err := bufio.NewReader(os.Stdin).ReadString('\n')
 	if err != nil {
 		return fmt.Errorf("no password: %w", err)
