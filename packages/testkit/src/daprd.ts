@@ -7,16 +7,15 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { AppId } from '@parley/contracts'
 import { freePort } from './ports.ts'
 
-/** The daprd that `npm start` provides, or undefined where it was never run. */
-export function findDaprd(): string | undefined {
-  const cached = join(
-    process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'),
-    'parley',
-    'bin',
-    'daprd-1.18.0',
-  )
-  return [cached, join(homedir(), '.dapr', 'bin', 'daprd')].find((path) => existsSync(path))
-}
+/** Programs that `npm start` and `npm test` provide, or undefined where they were never run. */
+const cached = (name: string) =>
+  join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'parley', 'bin', name)
+
+export const findDaprd = (): string | undefined =>
+  [cached('daprd-1.18.0'), join(homedir(), '.dapr', 'bin', 'daprd')].find((path) => existsSync(path))
+
+export const findFerretdb = (): string | undefined =>
+  [cached('ferretdb-1.24.0')].find((path) => existsSync(path))
 
 export interface DaprdOptions {
   readonly appId: AppId

@@ -92,6 +92,31 @@ export function documentStoreContract(name: string, open: (clock: Clock) => Prom
       }
     })
 
+    it('lets exactly one of 8 bulk creates have each key that they share', async () => {
+      const id = newId()
+      const keys = Array.from({ length: 40 }, (_, i) => `${id}-${i}`)
+      const bulk = (writer: number) => {
+        // Half of them backwards: writers that take keys in different orders must not wait for each other.
+        const mine = writer % 2 === 0 ? keys : [...keys].reverse()
+        return mine.map((key) => ({ key, value: { text: key }, nonce: `${writer}` }))
+      }
+      const outcomes = await Promise.all(
+        Array.from({ length: 8 }, async (_, writer) => {
+          const items = bulk(writer)
+          const answers = await store.createMany(logs, items)
+          return new Map(items.map(({ key }, i) => [key, answers[i]]))
+        }),
+      )
+      const found = await store.getMany(logs, keys)
+      for (const key of keys) {
+        const winners = outcomes.flatMap((answers, writer) =>
+          answers.get(key)?.outcome === 'created' ? [`${writer}`] : [],
+        )
+        assert.deepEqual(winners, [found.get(key)?.nonce])
+        for (const answers of outcomes) assert.notEqual(answers.get(key)?.outcome, 'unknown')
+      }
+    })
+
     it('replaces by etag alone', async () => {
       const key = newId()
       await store.create(records, key, { text: '1' })

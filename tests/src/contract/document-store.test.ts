@@ -1,53 +1,39 @@
-import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
+import { it } from 'node:test'
+import { type Clock, createLogger, createSidecar, daprDocumentStore, type SidecarTimeouts } from '@parley/kit'
+import { documentStoreContract, findDaprd, startDaprd } from '@parley/testkit'
+import { faultContract, impatient } from './faults.ts'
 import {
-  type Clock,
-  type CreateOutcome,
-  createLogger,
-  createSidecar,
-  type DocumentStore,
-  daprDocumentStore,
-  defineFamily,
-  newId,
-  type ReplaceOutcome,
-  type Sidecar,
-  type SidecarTimeouts,
-} from '@parley/kit'
-import { type Daprd, documentStoreContract, findDaprd, startDaprd } from '@parley/testkit'
-import { z } from 'zod'
-import { type StartServer, type StoreServer, startPostgres, startRedis, startSqlite } from './servers.ts'
+  type Breakable,
+  mongoComponent,
+  startPostgres,
+  startRedis,
+  startSqlite,
+  testMongoUrl,
+} from './servers.ts'
 
 const logger = createLogger('messages', 'silent')
-const entries = defineFamily({ prefix: 'fault', mode: 'log', schema: z.object({ i: z.number() }) })
-const records = defineFamily({
-  prefix: 'fault-record',
-  mode: 'versioned',
-  schema: z.object({ i: z.number() }),
-})
 
-/** Short, so that a frozen store is given up while the test looks on. */
-const impatient = { stateReadMs: 1_000, stateWriteMs: 1_000 }
-
-interface Opened {
-  readonly daprd: Daprd
-  readonly sidecar: Sidecar
-  readonly store: DocumentStore
+/** What each test starts: a component on a server of its own. */
+interface ComponentServer extends Partial<Breakable> {
+  readonly component: string
   close(): Promise<void>
 }
 
 async function openStore(
   component: string,
   options: { clock?: Clock; timeouts?: Partial<SidecarTimeouts> } = {},
-): Promise<Opened> {
+) {
   const { clock, timeouts = {} } = options
   const daprd = await startDaprd({ appId: 'messages', resources: { 'store.yaml': component } })
   const sidecar = createSidecar({ httpPort: daprd.httpPort, app: 'messages', logger, timeouts })
-  const store = daprDocumentStore({ sidecar, component: 'contract-store', ...(clock ? { clock } : {}) })
   return {
-    daprd,
-    sidecar,
-    store,
+    store: daprDocumentStore({ sidecar, component: 'contract-store', ...(clock ? { clock } : {}) }),
+    daprd: {
+      freeze: () => daprd.signal('SIGSTOP'),
+      thaw: () => daprd.signal('SIGCONT'),
+      kill: async () => daprd.signal('SIGKILL'),
+      start: daprd.restart,
+    },
     async close() {
       await sidecar.close()
       await daprd.stop()
@@ -55,198 +41,62 @@ async function openStore(
   }
 }
 
-interface Write {
-  readonly key: string
-  readonly nonce: string
-  readonly i: number
-}
-const newWrites = (count: number): Write[] =>
-  Array.from({ length: count }, (_, i) => ({ key: newId(), nonce: newId(), i }))
-const create = (store: DocumentStore, { key, nonce, i }: Write) =>
-  store.create(entries, key, { i }, { nonce })
+/** The component makes a TTL index and updates by pipelines: FerretDB 1.24 has neither. */
+const startMongo = async () =>
+  testMongoUrl === undefined
+    ? 'it needs a MongoDB: give its address as PARLEY_TEST_MONGODB_URL'
+    : { component: mongoComponent(testMongoUrl), close: async () => {} }
 
-/** Tries the same write until its outcome is known. */
-async function eventually<O extends ReplaceOutcome | CreateOutcome<unknown>>(
-  write: () => Promise<O>,
-): Promise<O> {
-  const deadline = Date.now() + 30_000
-  for (;;) {
-    const outcome = await write()
-    const known = typeof outcome === 'string' ? outcome : outcome.outcome
-    if (known !== 'unknown' || Date.now() > deadline) return outcome
+const stores: readonly (readonly [string, () => Promise<ComponentServer | string>])[] = [
+  ['PostgreSQL', startPostgres],
+  ['Redis', startRedis],
+  ['SQLite', startSqlite],
+  ['MongoDB', startMongo],
+]
+
+async function contract(name: string, start: () => Promise<ComponentServer | string>): Promise<void> {
+  const server = await start()
+  if (typeof server === 'string') {
+    it(`document store contract: ${name}`, { skip: server }, () => {})
+    return
   }
-}
-const settle = (store: DocumentStore, write: Write) => eventually(() => create(store, write))
-
-/** What was acknowledged is there, and what was not comes to be exactly once. */
-async function verify(store: DocumentStore, writes: readonly Write[], outcomes: readonly string[]) {
-  for (const outcome of outcomes) assert.notEqual(outcome, 'exists')
-  const found = await readEventually(store, writes)
-  for (const [i, write] of writes.entries()) {
-    const nonce = found.get(write.key)?.nonce
-    if (outcomes[i] === 'created') assert.equal(nonce, write.nonce, 'an acknowledged write is lost')
-    else assert.ok(nonce === undefined || nonce === write.nonce)
-  }
-  for (const write of writes) assert.equal((await settle(store, write)).outcome, 'created')
-  assert.equal(
-    (
-      await store.getMany(
-        entries,
-        writes.map(({ key }) => key),
-      )
-    ).size,
-    writes.length,
-  )
-}
-
-/** The sidecar needs a moment to find a store that came back. */
-async function readEventually(store: DocumentStore, writes: readonly Write[]) {
-  const keys = writes.map(({ key }) => key)
-  for (let tried = 0; ; tried++) {
-    try {
-      return await store.getMany(entries, keys)
-    } catch (error) {
-      if (tried === 200) throw error
-      await delay(50)
+  documentStoreContract(name, async (clock) => {
+    const opened = await openStore(server.component, { clock })
+    return {
+      store: opened.store,
+      async close() {
+        await opened.close()
+        await server.close()
+      },
     }
-  }
-}
-
-/** 16 writers at a time. When a third is done something breaks; when that has hit somebody it is mended. */
-async function writeThrough(
-  store: DocumentStore,
-  writes: readonly Write[],
-  { breaks, mends }: { breaks: () => Promise<void> | void; mends: () => Promise<void> },
-): Promise<string[]> {
-  const outcomes: string[] = []
-  let next = 0
-  let broken: Promise<void> | undefined
-  let mended: Promise<void> | undefined
-  const writer = async () => {
-    for (let i = next++; i < writes.length; i = next++) {
-      if (i === Math.floor(writes.length / 3)) broken = Promise.resolve(breaks())
-      const write = writes[i]
-      if (write === undefined) continue
-      const { outcome } = await create(store, write)
-      outcomes[i] = outcome
-      if (outcome === 'unknown') mended ??= Promise.resolve(broken).then(mends)
-    }
-  }
-  await Promise.all(Array.from({ length: 16 }, writer))
-  assert.ok(mended, 'what broke hit nobody')
-  await mended
-  return outcomes
+  })
 }
 
 /** `inDaprd`: the store has no process of its own, so what breaks and stops is daprd with the store in it. */
-function faultContract(name: string, start: StartServer, { inDaprd = false } = {}): void {
-  describe(`document store under faults: ${name}`, () => {
-    let server: StoreServer
-    let opened: Opened
-    let reason: string | undefined
-    const daprdAsStore = ({ daprd }: Opened): Omit<StoreServer, 'component' | 'close'> => ({
-      freeze: () => daprd.signal('SIGSTOP'),
-      thaw: () => daprd.signal('SIGCONT'),
-      kill: async () => daprd.signal('SIGKILL'),
-      start: daprd.restart,
-    })
-    before(async () => {
-      const started = await start()
-      if (typeof started === 'string') {
-        reason = started
-        return
-      }
-      opened = await openStore(started.component, { timeouts: impatient })
-      server = inDaprd ? { ...started, ...daprdAsStore(opened) } : started
-    })
-    after(async () => {
-      if (reason !== undefined) return
-      await opened.close()
+const startWith = (start: () => Promise<ComponentServer | string>, inDaprd: boolean) => async () => {
+  const server = await start()
+  if (typeof server === 'string') return server
+  const timeouts = { stateReadMs: impatient.readMs, stateWriteMs: impatient.writeMs }
+  const { store, daprd, close } = await openStore(server.component, { timeouts })
+  return {
+    store,
+    server: inDaprd ? daprd : (server as ComponentServer & Breakable),
+    daprd,
+    async close() {
+      await close()
       await server.close()
-    })
-
-    it('loses nothing that it acknowledged when the store is killed in the middle of writes', async (t) => {
-      if (reason !== undefined) return t.skip(reason)
-      const writes = newWrites(300)
-      const outcomes = await writeThrough(opened.store, writes, { breaks: server.kill, mends: server.start })
-      await verify(opened.store, writes, outcomes)
-    })
-
-    it('decides by nonce what a stopped store did with a write that timed out', async (t) => {
-      if (reason !== undefined) return t.skip(reason)
-      const { store } = opened
-      const writes = newWrites(16)
-      const etagged = newId()
-      await store.create(records, etagged, { i: 0 })
-      const etag = (await store.get(records, etagged))?.etag ?? ''
-      server.freeze()
-      const frozen = Promise.all([
-        Promise.all(writes.map((write) => create(store, write))),
-        store.createMany(
-          entries,
-          writes.map(({ key, nonce, i }) => ({ key: `bulk-${key}`, nonce, value: { i } })),
-        ),
-        store.replace(records, etagged, { i: 1 }, etag),
-      ])
-      const [created, bulk, replaced] = await frozen.finally(() => server.thaw())
-      for (const { outcome } of [...created, ...bulk]) assert.equal(outcome, 'unknown')
-      assert.equal(replaced, 'unknown')
-      await verify(
-        store,
-        writes,
-        created.map(({ outcome }) => outcome),
-      )
-      // A rival with a nonce of its own gets the key, or is told whose it is; never both, never neither.
-      for (const { key, nonce } of writes) {
-        const rival = await settle(store, { key: `bulk-${key}`, nonce: 'rival', i: -1 })
-        const stored = await store.get(entries, `bulk-${key}`)
-        assert.equal(stored?.nonce, rival.outcome === 'created' ? 'rival' : nonce)
-      }
-      // The same replace once more: done now, or in the way of itself because it landed before; never both.
-      const again = await eventually(() => store.replace(records, etagged, { i: 1 }, etag))
-      assert.notEqual(again, 'unknown')
-      assert.equal((await store.get(records, etagged))?.value.i, 1)
-    })
-
-    if (inDaprd) return
-    it('loses nothing that it acknowledged when daprd is killed in the middle of writes', async (t) => {
-      if (reason !== undefined) return t.skip(reason)
-      const writes = newWrites(300)
-      const { daprd } = opened
-      const outcomes = await writeThrough(opened.store, writes, {
-        breaks: () => daprd.signal('SIGKILL'),
-        mends: daprd.restart,
-      })
-      await verify(opened.store, writes, outcomes)
-    })
-  })
+    },
+  }
 }
 
 if (findDaprd() === undefined) {
   it('document stores through daprd', { skip: 'there is no daprd: `npm start` provides one' }, () => {})
 } else {
-  for (const [name, start] of [
-    ['PostgreSQL', startPostgres],
-    ['Redis', startRedis],
-    ['SQLite', startSqlite],
-  ] as const) {
-    const server = await start()
-    if (typeof server === 'string') {
-      it(`document store contract: ${name} through daprd`, { skip: server }, () => {})
-      continue
-    }
-    documentStoreContract(`${name} through daprd`, async (clock) => {
-      const opened = await openStore(server.component, { clock })
-      return {
-        store: opened.store,
-        async close() {
-          await opened.close()
-          await server.close()
-        },
-      }
-    })
-  }
-  faultContract('PostgreSQL', startPostgres)
-  faultContract('Redis', startRedis)
-  faultContract('SQLite', startSqlite, { inDaprd: true })
+  for (const [name, start] of stores) await contract(`${name} through daprd`, start)
+  for (const [name, start, inDaprd] of [
+    ['PostgreSQL', startPostgres, false],
+    ['Redis', startRedis, false],
+    ['SQLite', startSqlite, true],
+  ] as const)
+    faultContract(`${name} through daprd`, startWith(start, inDaprd), { withDaprd: !inDaprd })
 }

