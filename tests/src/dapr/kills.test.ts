@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { AppId, ConversationId } from '@parley/contracts'
-import type { Person } from '../people/person.ts'
+import { type AppId, type ConversationId, getPresence, type PresenceStatus } from '@parley/contracts'
+import { until } from '@parley/testkit'
+import { leave, type Person } from '../people/person.ts'
 import { appWriter, socketWriter, type Writer } from '../people/traffic.ts'
 import { type RealSystem, startReal } from './start.ts'
 
@@ -30,6 +31,9 @@ async function underTraffic(disturb: () => Promise<void>): Promise<void> {
   await delay(betweenMs)
   await disturb()
   await delay(betweenMs)
+  const show = (status: PresenceStatus) =>
+    until(() => everybodyIs(people, status), `all are ${status}`, 60_000)
+  await show('online')
   await Promise.all(rooms.flatMap(({ writers }) => writers.map((writer) => writer.stop())))
   for (const { id, writers } of rooms) {
     const reader = writers[0]?.person ?? ann
@@ -40,6 +44,14 @@ async function underTraffic(disturb: () => Promise<void>): Promise<void> {
     )
     await Promise.all(writers.map((writer) => writer.verify(log, history)))
   }
+  leave(chat.door)
+  await show('offline')
+}
+
+async function everybodyIs(people: readonly [Person, ...Person[]], status: PresenceStatus): Promise<boolean> {
+  const userIds = people.map(({ id }) => id).join()
+  const { body } = await people[0].insist(getPresence, { query: { userIds } })
+  return body.items.length === people.length && body.items.every((item) => item.status === status)
 }
 
 async function start(owner: Person, members: readonly [Person, ...Person[]]): Promise<Room> {

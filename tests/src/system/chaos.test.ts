@@ -11,8 +11,9 @@ import {
 } from '@parley/contracts'
 import { type Faults, inTime, seededRandom, until } from '@parley/testkit'
 import type { Device } from '../people/device.ts'
-import type { Person } from '../people/person.ts'
+import type { Door, Person } from '../people/person.ts'
 import { seedsOf, withSeed } from '../people/seeds.ts'
+import { hasRedis } from './redis.ts'
 import { type System, startChat } from './start-chat.ts'
 
 /** How many messages each person sends to each conversation, and how many of them over HTTP. */
@@ -45,8 +46,8 @@ interface Actor {
   readonly sent: Map<ConversationId, string[]>
 }
 
-async function actorOf(person: Person, rooms: readonly Conversation[]): Promise<Actor> {
-  const [chat, device] = await Promise.all([person.chat(), person.device()])
+async function actorOf(person: Person, rooms: readonly Conversation[], door: Door): Promise<Actor> {
+  const [chat, device] = await Promise.all([person.chat({}, door), person.device({}, door)])
   const delivered: Entry[] = []
   chat.on('entry', (entry) => delivered.push(entry))
   for (const { id } of rooms) chat.follow(id, 0)
@@ -82,6 +83,10 @@ async function disturb(chat: System, random: () => number): Promise<void> {
     await delay(random() * 500)
     await chat.service(app).start()
   }
+  if (!chat.redis) return
+  await chat.redis.kill()
+  await delay(random() * 1_000)
+  await chat.redis.start()
 }
 
 async function verify(actors: readonly Actor[], id: ConversationId): Promise<void> {
@@ -119,14 +124,16 @@ async function verify(actors: readonly Actor[], id: ConversationId): Promise<voi
 
 async function run(seed: number): Promise<void> {
   const random = seededRandom(seed)
-  const chat = await startChat({ seed, rateLimits: false })
+  const chat = await startChat({ seed, rateLimits: false, nodes: hasRedis && seed % 3 === 0 ? 2 : 1 })
   const actors: Actor[] = []
   try {
     const people = await chat.people('ann', 'bob', 'eve')
     const [ann, bob, eve] = people
     const rooms = [await ann.group('Team', [bob, eve]), await ann.direct(bob)]
-    for (const person of people)
-      actors.push(await actorOf(person, person === eve ? rooms.slice(0, 1) : rooms))
+    for (const [i, person] of people.entries()) {
+      const door = chat.doors[i % chat.doors.length] ?? chat.doors[0]
+      actors.push(await actorOf(person, person === eve ? rooms.slice(0, 1) : rooms, door))
+    }
     chat.dapr.setFaults(faultsOf(random))
     await Promise.all([disturb(chat, random), ...actors.map((actor) => act(actor, random))])
     const all = actors.flatMap(({ stored }) => stored)

@@ -30,6 +30,7 @@ export async function startRedis(): Promise<RedisServer> {
     child = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', ''], {
       stdio: 'ignore',
     })
+    process.once('exit', () => child?.kill('SIGKILL'))
     while (!(await isOpen())) {
       if (child.exitCode !== null) throw new Error(`redis-server ended with ${child.exitCode}`)
       await delay(20)
