@@ -4,9 +4,9 @@ import { componentNames } from '@parley/contracts'
 import {
   createLogger,
   createSidecar,
-  daprDocumentStore,
   parseConfig,
   runService,
+  selectDocumentStore,
   serviceConfig,
   systemClock,
 } from '@parley/kit'
@@ -23,9 +23,10 @@ const sidecar = createSidecar({
   logger,
   ...(config.daprApiToken === undefined ? {} : { apiToken: config.daprApiToken }),
 })
+const store = selectDocumentStore({ sidecar, component: componentNames.stores.auth, logger })
 let draining = false
 const auth = createAuthApp({
-  store: daprDocumentStore({ sidecar, component: componentNames.stores.auth }),
+  store,
   sidecar,
   logger,
   clock: systemClock,
@@ -44,6 +45,7 @@ await runService({
   bind: config.bind,
   ready: async () => {
     await sidecar.waitUntilReady({ signal: starting.signal })
+    await store.open()
     await auth.ready()
   },
   drain: async () => {
@@ -52,6 +54,7 @@ await runService({
   },
   close: async () => {
     auth.close()
+    await store.close()
     await sidecar.close()
   },
 })

@@ -4,9 +4,9 @@ import {
   createLogger,
   createSidecar,
   createTokenVerifier,
-  daprDocumentStore,
   parseConfig,
   runService,
+  selectDocumentStore,
   serviceConfig,
   systemClock,
 } from '@parley/kit'
@@ -21,8 +21,9 @@ const sidecar = createSidecar({
   logger,
   ...(daprApiToken === undefined ? {} : { apiToken: daprApiToken }),
 })
+const store = selectDocumentStore({ sidecar, component: componentNames.stores.messages, logger })
 const app = createMessagesApp({
-  store: daprDocumentStore({ sidecar, component: componentNames.stores.messages }),
+  store,
   sidecar,
   clock: systemClock,
   logger,
@@ -40,8 +41,12 @@ await runService({
   bind: config.bind,
   ready: async () => {
     await sidecar.waitUntilReady({ signal: AbortSignal.timeout(60_000) })
+    await store.open()
     app.start()
   },
   drain: app.drain,
-  close: sidecar.close,
+  close: async () => {
+    await store.close()
+    await sidecar.close()
+  },
 })

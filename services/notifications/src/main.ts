@@ -5,8 +5,8 @@ import {
   createLogger,
   createSidecar,
   createTokenVerifier,
-  daprDocumentStore,
   runService,
+  selectDocumentStore,
   systemClock,
 } from '@parley/kit'
 import { createNotificationsApp } from './app.ts'
@@ -24,6 +24,7 @@ const sidecar = createSidecar({
   logger,
   ...(config.daprApiToken === undefined ? {} : { apiToken: config.daprApiToken }),
 })
+const store = selectDocumentStore({ sidecar, component: componentNames.stores.notifications, logger })
 const rules = { allowLoopback: config.allowLoopback }
 const transport = createTransport({ ...rules, clock: systemClock })
 let draining = false
@@ -32,7 +33,7 @@ const app = createNotificationsApp({
   logger,
   clock: systemClock,
   sidecar,
-  store: daprDocumentStore({ sidecar, component: componentNames.stores.notifications }),
+  store,
   verifyToken: createTokenVerifier({ jwks: () => sidecar.invoke(getJwks) }),
   transport,
   rules,
@@ -50,6 +51,7 @@ await runService({
   bind: config.bind,
   async ready() {
     await sidecar.waitUntilReady({ signal: starting.signal })
+    await store.open()
     await app.ready()
     app.start()
   },
@@ -60,6 +62,7 @@ await runService({
   },
   async close() {
     transport.close()
+    await store.close()
     await sidecar.close()
   },
 })

@@ -5,9 +5,9 @@ import {
   createLogger,
   createSidecar,
   createTokenVerifier,
-  daprDocumentStore,
   parseConfig,
   runService,
+  selectDocumentStore,
   serviceConfig,
   systemClock,
 } from '@parley/kit'
@@ -24,13 +24,14 @@ const sidecar = createSidecar({
   logger,
   ...(config.daprApiToken === undefined ? {} : { apiToken: config.daprApiToken }),
 })
+const store = selectDocumentStore({ sidecar, component: componentNames.stores.presence, logger })
 let draining = false
 const app = createPresenceApp({
   version,
   logger,
   clock: systemClock,
   sidecar,
-  store: daprDocumentStore({ sidecar, component: componentNames.stores.presence }),
+  store,
   verifyToken: createTokenVerifier({ jwks: () => sidecar.invoke(getJwks) }),
   appApiToken: config.appApiToken,
   draining: () => draining,
@@ -45,6 +46,7 @@ await runService({
   bind: config.bind,
   async ready() {
     await sidecar.waitUntilReady({ signal: starting.signal })
+    await store.open()
     app.start()
   },
   async drain() {
@@ -52,5 +54,8 @@ await runService({
     starting.abort()
     await app.stop()
   },
-  close: () => sidecar.close(),
+  async close() {
+    await store.close()
+    await sidecar.close()
+  },
 })
