@@ -13,7 +13,7 @@ import { demandSecrets, readResources, requiredSecrets, resourcePaths } from './
 import { startRabbitmq } from './rabbitmq.mjs'
 import { startRedis } from './redis.mjs'
 import { demandComponents, neededComponents } from './resources.mjs'
-import { addressServers, loadSecrets, saveSecrets } from './secrets.mjs'
+import { addressServers, chooseStores, loadSecrets, saveSecrets } from './secrets.mjs'
 import { step, warn } from './terminal.mjs'
 
 /**
@@ -86,12 +86,14 @@ async function allTopics() {
 export async function startInfrastructure({ profile, dataDir, portOffset }) {
   mkdirSync(join(dataDir, 'logs'), { recursive: true })
   const ports = serverPorts(portOffset)
-  const resources = readResources(resourcePaths(profile))
-  demandComponents(resources, await neededComponents())
-  const used = requiredSecrets(resources)
+  const all = readResources(resourcePaths(profile))
+  demandComponents(all, await neededComponents())
   const secrets = loadSecrets(dataDir)
+  const { resources, address } = chooseStores(secrets, all)
+  const used = requiredSecrets(resources)
   const own = addressServers(secrets, ports, (name) => used.has(name))
   demandSecrets(resources, secrets)
+  address()
   saveSecrets(dataDir, secrets)
 
   const wanted = Object.entries(servers).filter(([name]) => own.has(name))

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { LineCounter, parseAllDocuments } from 'yaml'
+import { isComponent } from './resources.mjs'
 import { root } from './root.mjs'
 import { SetupError } from './terminal.mjs'
 
@@ -84,7 +85,7 @@ export function readYaml(path) {
 export function requiredSecrets(resources) {
   const found = new Map()
   for (const { file, document } of resources) {
-    if (document?.kind !== 'Component') continue
+    if (!isComponent(document)) continue
     for (const item of document.spec?.metadata ?? []) {
       if (item?.secretKeyRef?.name) found.set(item.secretKeyRef.name, file)
     }

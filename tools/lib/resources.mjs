@@ -3,6 +3,11 @@
 import { SetupError } from './terminal.mjs'
 
 const kinds = ['Component', 'Configuration', 'Subscription', 'Resiliency', 'HTTPEndpoint']
+/** Of our own kind in the place of a store's component: its service speaks to the server itself. */
+const directStore = 'DirectStore'
+
+export const isComponent = (/** @type {any} */ document) =>
+  ['Component', directStore].includes(document?.kind)
 
 /**
  * @typedef {{ file: string, document: any }} Resource
@@ -24,16 +29,14 @@ export async function neededComponents() {
  */
 export function demandComponents(resources, needs) {
   for (const { file, document } of resources) {
-    if (!kinds.includes(document?.kind)) {
+    if (![...kinds, directStore].includes(document?.kind)) {
       throw new SetupError(
         `${file} has the kind "${document?.kind}", which Dapr does not know (it knows ${kinds.join(', ')}). Mend it and start again.`,
       )
     }
   }
   for (const { name, app } of needs) {
-    const found = resources.find(
-      ({ document }) => document.kind === 'Component' && document.metadata?.name === name,
-    )
+    const found = resources.find(({ document }) => isComponent(document) && document.metadata?.name === name)
     if (!found) {
       throw new SetupError(
         `There is no component "${name}" among the files of this profile, and ${app} needs it: see components/README.md for what a profile has.`,

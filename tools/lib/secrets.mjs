@@ -137,3 +137,31 @@ function setParts(secrets, server) {
   }
   for (const [index, name] of names.entries()) secrets[name] = values[index] ?? ''
 }
+
+/** The secret that names a store by its address, for its service's own driver. */
+const storeSecret = (/** @type {{ document: any }} */ { document }) => `${document.metadata.name}-url`
+
+/**
+ * The stores without a Dapr component: each is where the server is that its DirectStore names. What an earlier profile
+ * set is taken away again; what a person set stays, and then the profile's own wish counts for nothing.
+ * @template {{ document: any }} R
+ * @param {Secrets} secrets changed in place, before `addressServers` changes it
+ * @param {readonly R[]} resources
+ * @returns {{ resources: R[], address: () => void }} what is left to provide; to be called when the servers have addresses
+ */
+export function chooseStores(secrets, resources) {
+  const servers = Object.keys(ourAddress).map((name) => secrets[`${name}-url`])
+  for (const [name, value] of Object.entries(secrets))
+    if (name.endsWith('-store-url') && servers.includes(value)) delete secrets[name]
+  const isDirect = (/** @type {R} */ resource) => resource.document?.kind === 'DirectStore'
+  const left = resources.filter((one) => !isDirect(one) || !secrets[storeSecret(one)])
+  return {
+    resources: left,
+    address() {
+      for (const one of left.filter(isDirect)) {
+        const [{ secretKeyRef }] = one.document.spec.metadata
+        secrets[storeSecret(one)] = secrets[secretKeyRef.name] ?? ''
+      }
+    },
+  }
+}

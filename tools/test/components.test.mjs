@@ -150,9 +150,11 @@ for (const broker of folders('brokers')) {
 for (const stores of folders('stores')) {
   describe(`stores ${stores}`, () => {
     const components = ofKind(resources(`stores/${stores}`), 'Component')
+    const direct = ofKind(resources(`stores/${stores}`), 'DirectStore')
 
     test('there is one per service that keeps something, for that service alone', () => {
-      const found = Object.fromEntries(components.map(({ metadata, scopes }) => [metadata.name, scopes]))
+      const all = [...components, ...direct]
+      const found = Object.fromEntries(all.map(({ metadata, scopes }) => [metadata.name, scopes]))
       assert.deepEqual(
         found,
         Object.fromEntries(Object.entries(componentNames.stores).map(([app, name]) => [name, [app]])),

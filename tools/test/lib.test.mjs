@@ -7,7 +7,7 @@ import { explainFailure, isEcho, LogFile, readNotice } from '../lib/log-file.mjs
 import { endGroups, isAlive } from '../lib/processes.mjs'
 import { demandSecrets, readYaml } from '../lib/profiles.mjs'
 import { demandComponents } from '../lib/resources.mjs'
-import { addressServers, loadSecrets, saveSecrets } from '../lib/secrets.mjs'
+import { addressServers, chooseStores, loadSecrets, saveSecrets } from '../lib/secrets.mjs'
 
 /** @param {(directory: string) => void | Promise<void>} use */
 const inDirectory = (use) => async () => {
@@ -124,6 +124,33 @@ describe('secrets', () => {
       })
       secrets['kafka-url'] = 'a.example.com:9092'
       assert.throws(() => addressServers(secrets, ports, () => true), /"kafka-url" in .* such as kafka:/)
+    }),
+  )
+
+  test(
+    'name a store by its address while a profile wishes it, but leave one alone that a person named',
+    inDirectory((directory) => {
+      const resource = {
+        document: {
+          kind: 'DirectStore',
+          metadata: { name: 'messages-store' },
+          spec: { metadata: [{ name: 'url', secretKeyRef: { name: 'mongodb-url' } }] },
+        },
+      }
+      const secrets = loadSecrets(directory)
+      const start = (/** @type {any[]} */ wished) => {
+        const { resources, address } = chooseStores(secrets, wished)
+        addressServers(secrets, ports, (name) => resources.length > 0 && name === 'mongodb-url')
+        address()
+      }
+      start([resource])
+      assert.match(String(secrets['messages-store-url']), /^mongodb:\/\/parley:.*@127\.0\.0\.1:5\/parley$/)
+      start([])
+      assert.equal(secrets['messages-store-url'], undefined)
+      secrets['messages-store-url'] = 'postgres://theirs'
+      start([resource])
+      assert.equal(secrets['messages-store-url'], 'postgres://theirs')
+      assert.equal(secrets['mongodb-url'], undefined, 'no server of ours is needed')
     }),
   )
 

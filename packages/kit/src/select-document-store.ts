@@ -51,7 +51,7 @@ export function selectDocumentStore(options: {
       const url = await sidecar.secret(secret)
       direct = url === undefined ? undefined : await openDirect(url)
       opened = direct ?? daprDocumentStore(options)
-      logger.info({ component, secret: url === undefined ? undefined : secret }, 'the store is open')
+      logger.info({ component, by: url?.split(':', 1)[0] ?? 'dapr' }, 'the store is open')
     },
     async close() {
       await direct?.close()
