@@ -4,7 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type AppId, type ConversationId, getPresence, type PresenceStatus } from '@parley/contracts'
 import { until } from '@parley/testkit'
 import { leave, type Person } from '../people/person.ts'
-import { appWriter, socketWriter, type Writer } from '../people/traffic.ts'
+import { socketWriter } from '../people/socket-writer.ts'
+import { appWriter, type Writer } from '../people/traffic.ts'
 import { type RealSystem, startReal } from './start.ts'
 
 /** Below the rate of 20 messages a second, so that what waits after an outage is made up for. */

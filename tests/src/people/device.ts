@@ -16,6 +16,7 @@ import {
 } from '@parley/contracts'
 import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client'
 import { z } from 'zod'
+import { createHearing, type Heard, type Hearing } from './hearing.ts'
 import type { Shapes } from './shapes.ts'
 
 type Answered = {
@@ -23,14 +24,11 @@ type Answered = {
 }[ClientEventName]
 type Accepted<E extends Answered> = Extract<AckOf<E>, { ok: true }>
 
-export interface Heard {
-  readonly name: string
-  readonly payload: unknown
-}
+type ChatSocket = Socket<ServerToClient, ClientToServer>
 
-/** One Socket.IO connection of somebody: it remembers all that it hears, so that a test waits for facts in any order. */
+/** One Socket.IO connection of somebody: it remembers all that it hears. */
 export interface Device {
-  readonly socket: Socket<ServerToClient, ClientToServer>
+  readonly socket: ChatSocket
   /** The first event of this name that fits, whether it came already or is still to come. */
   until<E extends ServerEventName>(
     name: E,
@@ -64,8 +62,6 @@ export interface Device {
   close(): void
 }
 
-/** How long a fact may take on a busy machine. */
-export const patienceMs = 30_000
 const ackMs = 45_000
 
 export function openDevice(
@@ -74,80 +70,70 @@ export function openDevice(
   shapes: Shapes,
   options: Partial<ManagerOptions & SocketOptions> = {},
 ): Device {
-  const socket: Socket<ServerToClient, ClientToServer> = io(url, {
+  const socket: ChatSocket = io(url, {
     transports: ['websocket'],
     auth: token === undefined ? {} : { token },
     forceNew: true,
     reconnection: false,
     ...options,
   })
-  const heard: Heard[] = []
-  const waiting = new Set<() => void>()
-  const hear = (name: string, payload: unknown) => {
-    heard.push({ name, payload })
-    for (const look of [...waiting]) look()
+  const hearing = listen(socket, shapes)
+  const { heard, until, first } = hearing
+  const refused = first<AckError>('connect_error')
+  const all: Device['all'] = (name) =>
+    heard.filter((one) => one.name === name).map(({ payload }) => payload as never)
+  return {
+    ...asking(socket, shapes),
+    socket,
+    until: (name, fits, ms) => until(name, first(name, fits), ms),
+    heard: () => [...heard],
+    all,
+    entries: (id) => all('entry').filter((entry) => entry.conversationId === id),
+    message: (text) =>
+      until(`a message "${text}"`, () => {
+        const found = all('entry').find((one) => one.kind === 'message' && one.message.text === text)
+        return found?.kind === 'message' ? { found: found.message } : undefined
+      }),
+    gone: (ms) => until('disconnect', first<string>('disconnect'), ms),
+    refusedWith: () => until('connect_error', refused),
+    opened: () => until('ready', () => refused() ?? (all('ready')[0] && { found: undefined })),
+    forget: hearing.forget,
+    close: () => void socket.disconnect(),
   }
+}
+
+function listen(socket: ChatSocket, shapes: Shapes): Hearing {
+  const hearing = createHearing()
   socket.onAny((name: string, payload: unknown) => {
     const contract = Object.hasOwn(serverEvents, name) ? serverEvents[name as ServerEventName] : z.never()
     shapes.check(`server ${name}`, contract, payload)
-    hear(name, payload)
+    hearing.hear(name, payload)
   })
-  socket.on('disconnect', (reason) => hear('disconnect', reason))
-  socket.on('connect_error', (error) => hear('connect_error', (error as Error & { data?: unknown }).data))
+  socket.on('disconnect', (reason) => hearing.hear('disconnect', reason))
+  socket.on('connect_error', (error) => hearing.hear('connect_error', (error as { data?: unknown }).data))
+  return hearing
+}
 
-  function first<T>(what: string, find: () => { found: T } | undefined, ms = patienceMs): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const end = (settle: () => void) => {
-        clearTimeout(timer)
-        waiting.delete(look)
-        settle()
-      }
-      const timer = setTimeout(() => end(() => reject(new Error(missing(what, ms, heard)))), ms)
-      const look = () => {
-        const hit = find()
-        if (hit) end(() => resolve(hit.found))
-      }
-      waiting.add(look)
-      look()
-    })
-  }
-
-  const find = (name: string, fits: (payload: never) => boolean) => () => {
-    const hit = heard.find((one) => one.name === name && fits(one.payload as never))
-    return hit && { found: hit.payload }
-  }
-
-  const refusedHandshake = find('connect_error', () => true) as () => { found: AckError } | undefined
+function asking(
+  socket: ChatSocket,
+  shapes: Shapes,
+): Pick<Device, 'ask' | 'ok' | 'refused' | 'tell' | 'send' | 'settled'> {
   const emit = (event: string, ...args: unknown[]): Promise<unknown> =>
     (socket as Socket).timeout(ackMs).emitWithAck(event, ...args)
 
-  const device: Device = {
-    socket,
-    until: (name, fits = () => true, ms) =>
-      first(name, find(name, fits) as () => { found: never } | undefined, ms),
-    heard: () => [...heard],
-    all: (name) => heard.filter((one) => one.name === name).map(({ payload }) => payload as never),
-    entries: (id) => device.all('entry').filter((entry) => entry.conversationId === id),
-    async message(text) {
-      const entry = await device.until('entry', (one) => one.kind === 'message' && one.message.text === text)
-      if (entry.kind !== 'message') throw new TypeError('not a message')
-      return entry.message
-    },
-    gone: (ms) =>
-      first('disconnect', find('disconnect', () => true) as () => { found: string } | undefined, ms),
-    refusedWith: () => first('connect_error', refusedHandshake),
-    opened: () =>
-      first('ready', () => refusedHandshake() ?? (device.all('ready')[0] && { found: undefined })),
-    async ask(event, payload) {
-      const answer = await emit(event, payload)
-      checkAck(shapes, event, answer)
-      return answer as never
-    },
-    async ok(event, payload) {
-      const answer = await device.ask(event, payload)
-      if (!answer.ok) throw new Error(`${event} was refused: ${JSON.stringify(answer.error)}`)
-      return answer as never
-    },
+  const ask: Device['ask'] = async (event, payload) => {
+    const answer = await emit(event, payload)
+    checkAck(shapes, event, answer)
+    return answer as never
+  }
+  const ok: Device['ok'] = async (event, payload) => {
+    const answer = await ask(event, payload)
+    if (!answer.ok) throw new Error(`${event} was refused: ${JSON.stringify(answer.error)}`)
+    return answer as never
+  }
+  return {
+    ask,
+    ok,
     async refused(event, ...args) {
       const answer = (await emit(event, ...args)) as { ok?: boolean; error?: AckError }
       shapes.check(`ack ${event} refused`, refusal, answer)
@@ -159,15 +145,12 @@ export function openDevice(
       socket.emit(event, { conversationId })
     },
     async send(conversationId, text, clientId = crypto.randomUUID()) {
-      return (await device.ok('message:send', { conversationId, clientId, text })).message
+      return (await ok('message:send', { conversationId, clientId, text })).message
     },
     async settled() {
-      await device.ok('sync', { cursors: {} })
+      await ok('sync', { cursors: {} })
     },
-    forget: () => void heard.splice(0),
-    close: () => void socket.disconnect(),
   }
-  return device
 }
 
 const refusal = z.object({ ok: z.literal(false), error: ackError })
@@ -176,9 +159,4 @@ function checkAck(shapes: Shapes, event: Answered, answer: unknown): void {
   const { ok, ...body } = answer as { ok: boolean }
   if (ok === true) shapes.check(`ack ${event}`, clientEvents[event].ack, body)
   else shapes.check(`ack ${event} refused`, refusal, answer)
-}
-
-function missing(what: string, ms: number, heard: readonly Heard[]): string {
-  const lines = heard.slice(-40).map(({ name, payload }) => `  ${name} ${JSON.stringify(payload)}`)
-  return `"${what}" did not come within ${ms} ms. The last that came:\n${lines.join('\n')}`
 }

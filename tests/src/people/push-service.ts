@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { generate } from 'selfsigned'
-import { patienceMs } from './device.ts'
+import { patienceMs } from './hearing.ts'
 
 /** A push service on loopback, as browsers have theirs on the internet. */
 export interface PushService {

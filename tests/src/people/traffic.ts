@@ -3,8 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Chat } from '@parley/client'
 import type { ConversationId, Entry, Message } from '@parley/contracts'
 import { inTime, until } from '@parley/testkit'
-import type { Device } from './device.ts'
-import type { Door, Person } from './person.ts'
+import type { Person } from './person.ts'
 
 /** Somebody who writes all the time, and remembers what they were told about it. */
 export interface Writer {
@@ -20,9 +19,9 @@ export interface Pace {
   readonly everyMs: number
 }
 
-const settleMs = 120_000
+export const settleMs = 120_000
 
-const textsOf = (messages: readonly Message[]) => messages.map(({ text }) => text)
+export const textsOf = (messages: readonly Message[]) => messages.map(({ text }) => text)
 
 /** With `@parley/client`: whatever happens, each message is stored once and in order, and each entry is delivered. */
 export async function appWriter(person: Person, { conversationId, everyMs }: Pace): Promise<Writer> {
@@ -57,91 +56,8 @@ export async function appWriter(person: Person, { conversationId, everyMs }: Pac
   }
 }
 
-interface Connection {
-  readonly device: Device
-  readonly sent: string[]
-}
-
-/** With a bare socket, which sends nothing again: what was acknowledged is there, and nothing is there twice. */
-export async function socketWriter(
-  person: Person,
-  { conversationId, everyMs }: Pace,
-  door: Door,
-): Promise<Writer> {
-  const connections: Connection[] = []
-  const acknowledged: Message[] = []
-  const open = new Set<Promise<void>>()
-  let stopped = false
-  let count = 0
-
-  async function connect(): Promise<void> {
-    while (!stopped) {
-      const device = person.open({}, door)
-      const connection: Connection = { device, sent: [] }
-      const isUp = await device.until('ready', undefined, 3_000).then(
-        () => true,
-        () => false,
-      )
-      if (isUp) {
-        connections.push(connection)
-        await device.gone(settleMs * 10).catch(() => undefined)
-      }
-      device.close()
-      await delay(100)
-    }
-  }
-  const connecting = connect()
-  await until(() => connections.length > 0, `${person.name} is connected`)
-
-  const writing = repeat(everyMs, () => {
-    const current = connections.at(-1)
-    if (!current?.device.socket.connected) return
-    const text = `${person.name} ${count++}`
-    current.sent.push(text)
-    const asking: Promise<void> = current.device
-      .send(conversationId, text)
-      .then(
-        (message) => void acknowledged.push(message),
-        () => undefined,
-      )
-      .finally(() => open.delete(asking))
-    open.add(asking)
-  })
-
-  return {
-    person,
-    async stop() {
-      await writing.stop()
-      await inTime(`all of ${person.name} is answered`, Promise.all(open), settleMs)
-    },
-    async verify(log, history) {
-      stopped = true
-      for (const { device } of connections) device.close()
-      await connecting
-      const mine = history.filter(({ senderId }) => senderId === person.id)
-      const texts = textsOf(mine)
-      assert.equal(new Set(texts).size, texts.length, `${person.name}'s messages, none twice`)
-      for (const message of acknowledged)
-        assert.deepEqual(
-          mine.find(({ seq }) => seq === message.seq),
-          message,
-        )
-      assert.ok(acknowledged.length > 0)
-      for (const { device, sent } of connections) {
-        const there = texts.filter((text) => sent.includes(text))
-        assert.deepEqual(
-          there,
-          sent.filter((text) => there.includes(text)),
-          'the order of one socket',
-        )
-        const heard = device.entries(conversationId)
-        assert.deepEqual(heard, log.slice((heard[0]?.seq ?? 1) - 1, heard.at(-1)?.seq ?? 0))
-      }
-    },
-  }
-}
-
-function repeat(ms: number, act: () => void): { stop(): Promise<void> } {
+/** Acts until it is stopped. */
+export function repeat(ms: number, act: () => void): { stop(): Promise<void> } {
   let stopped = false
   const running = (async () => {
     while (!stopped) {
