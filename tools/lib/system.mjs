@@ -1,5 +1,5 @@
 // The running whole: servers, then every app of dapr.yaml with its sidecar, supervised.
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startInfrastructure } from './infrastructure.mjs'
@@ -59,6 +59,7 @@ export class System {
     mkdirSync(this.dataDir, { recursive: true })
     await takeOver(this.dataDir)
     this.ownsDirectory = true
+    forgetNames(this.dataDir)
     await demandFreePorts(portsOf(this.apps))
     this.#publish()
     this.infrastructure = await startInfrastructure({
@@ -175,6 +176,14 @@ export class System {
       groups: [...Object.values(servers).flatMap(({ id }) => id ?? []), ...running],
     })
   }
+}
+
+/**
+ * Where the sidecars of the run before were: for 20 s more, half of the calls would go there, if the ports are others now.
+ * @param {string} dataDir
+ */
+function forgetNames(dataDir) {
+  for (const end of ['', '-shm', '-wal']) rmSync(join(dataDir, `names.sqlite${end}`), { force: true })
 }
 
 /** @param {System} system */

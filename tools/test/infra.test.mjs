@@ -39,7 +39,7 @@ after(async () => {
   await until(() => !groupIsAlive(pid), 'the end of dapr run')
   infra.child.kill('SIGINT')
   await infra.exited
-  run.remove()
+  await run.remove()
 })
 
 /** @param {string} app the service, asked through its own sidecar */

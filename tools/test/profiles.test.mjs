@@ -72,7 +72,7 @@ for (const profile of Object.keys(profiles)) {
     } finally {
       parley.child.kill('SIGINT')
       await parley.exited
-      run.remove()
+      await run.remove()
     }
   })
 }

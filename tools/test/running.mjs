@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { endGroups, isAlive, signal } from '../lib/processes.mjs'
 import { root } from '../lib/root.mjs'
 import { readRunState } from '../lib/run-state.mjs'
 
@@ -56,7 +57,15 @@ export function newRunDir() {
       writeFileSync(path, JSON.stringify({ version: 1, common, apps }))
       return path
     },
-    remove: () => rmSync(directory, { recursive: true, force: true }),
+    /** What a test that failed in the middle has left running ends, too. */
+    async remove() {
+      const left = readRunState(join(directory, '.data'))
+      if (left) {
+        if (isAlive(left.supervisor)) signal(left.supervisor.pid, 'SIGKILL')
+        await endGroups(left.groups)
+      }
+      rmSync(directory, { recursive: true, force: true })
+    },
   }
 }
 

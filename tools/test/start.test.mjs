@@ -10,6 +10,7 @@ import { launch, newRunDir, until } from './running.mjs'
 const run = newRunDir()
 const args = ['--port-offset', 'auto', '--data', run.directory, '--run-file', run.writeRunFile()]
 let parley = launch(args)
+let portOffset = 0
 const whenReady = async () => {
   await until(() => run.state()?.state === 'ready' || parley.child.exitCode !== null, 'the start')
   assert.equal(run.state()?.state, 'ready', parley.output())
@@ -38,7 +39,7 @@ describe('npm start', () => {
   after(async () => {
     parley.child.kill('SIGTERM')
     await parley.exited
-    run.remove()
+    await run.remove()
   })
 
   test('a service calls another through two sidecars', async () => {
@@ -92,6 +93,7 @@ describe('npm start', () => {
 
   test('SIGTERM: apps write through their sidecars, then everything ends', async () => {
     const { groups } = state()
+    portOffset = state().portOffset
     parley.child.kill('SIGTERM')
     assert.equal(await parley.exited, 0)
     for (const id of ['messages', 'realtime', 'gateway']) assert.equal(run.heard(id).at(-1), 'drained')
@@ -100,6 +102,17 @@ describe('npm start', () => {
       [],
     )
     assert.equal(run.state(), undefined)
+  })
+
+  test('on other ports the services find each other at once', async () => {
+    parley = launch([...args, '--port-offset', String(portOffset + 75)])
+    await whenReady()
+    for (let index = 0; index < 10; index++) {
+      const answer = await sidecar('invoke/messages/method/hello', undefined)
+      assert.equal(answer.status, 200, await answer.text())
+    }
+    parley.child.kill('SIGTERM')
+    assert.equal(await parley.exited, 0)
   })
 
   test('after a SIGKILL the next start ends what is left, and keeps the secrets', async () => {
@@ -153,7 +166,7 @@ describe('what goes wrong is said in one sentence', () => {
       assert.doesNotMatch(failing.output(), /\n\s+at /, 'no stack')
       assert.ok(!existsSync(join(place.directory, '.data/run.json')))
     } finally {
-      place.remove()
+      await place.remove()
     }
   }
 
