@@ -125,6 +125,8 @@ export function createBatcher(deps: BatcherDeps): Batcher {
       },
       () => {
         if (!out.has(flight)) return
+        // What was not published proves nothing.
+        for (const queue of flight.queues) for (const item of queue.flying) item.aloneFlight = undefined
         const waitMs = Math.min(limits.outcomeMs, firstRetryMs * 2 ** publishFailures)
         publishFailures += 1
         flight.timer.cancel()

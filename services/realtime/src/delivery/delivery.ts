@@ -56,6 +56,8 @@ export interface Delivery {
   heads(heads: Readonly<Record<ConversationId, number>>): void
   /** The last seq that was emitted here; undefined where the conversation has no sockets. */
   emitted(conversationId: ConversationId): number | undefined
+  /** The newest seq that is known to exist, as far as it is remembered. */
+  newest(conversationId: ConversationId): number
   close(): void
 }
 
@@ -217,6 +219,7 @@ export function createDelivery(ports: DeliveryPorts): Delivery {
       const conversation = tracked.get(id)
       return conversation && conversation.next - 1
     },
+    newest: (id) => tracked.get(id)?.known ?? untracked.newest(id),
     close() {
       for (const id of [...tracked.keys()]) untrack(id)
     },

@@ -14,6 +14,7 @@ export function recentHeads(most: number) {
       const [oldest] = heads.keys()
       if (heads.size > most && oldest !== undefined) heads.delete(oldest)
     },
+    newest: (id: ConversationId): number => heads.get(id) ?? 0,
     /** The head of a conversation that is tracked from now on; 0 where nothing is known. */
     take(id: ConversationId): number {
       const head = heads.get(id) ?? 0

@@ -89,11 +89,12 @@ export function createRooms(deps: {
     socketsOf(userId).some((socket) => !entering.has(socket.id) && !socket.rooms.has(conversationRoom(id)))
 
   /** Members who are here but not in the room: the event that added them never came to this node. */
-  function bringIn(id: ConversationId, last: number, memberIds: readonly UserId[]): void {
-    if (additions.isPending(id) || (delivery.emitted(id) ?? last) < last) return
+  function bringIn(id: ConversationId, memberIds: readonly UserId[]): void {
+    const newest = delivery.newest(id)
+    if (additions.isPending(id) || (delivery.emitted(id) ?? newest) < newest) return
     for (const userId of memberIds) {
       if (!isOutside(id, userId)) continue
-      if (delivery.emitted(id) === undefined) delivery.track(id, last)
+      if (delivery.emitted(id) === undefined) delivery.track(id, newest)
       additions.added(id, userId)
     }
   }
@@ -136,7 +137,7 @@ export function createRooms(deps: {
     stored(id, entries, memberIds = []) {
       for (const entry of entries) changes.saw(id, entry)
       delivery.stored(id, entries)
-      bringIn(id, entries.at(-1)?.seq ?? 0, memberIds)
+      bringIn(id, memberIds)
     },
     heads(heads) {
       delivery.heads(heads)
