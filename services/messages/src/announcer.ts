@@ -14,14 +14,16 @@ type RejectedItem = MessageRejected['items'][number]
 
 /** An event stays well below what the smallest broker takes (256 KiB at SNS/SQS). */
 const eventBytes = 128 * 1024
+/** 80 bytes each at most. */
+const headsPerEvent = 1_500
 const announced = { items: 128, inFlight: 8 } as const
 
 export interface Announcer {
   /** Resolves when the broker has the event. What waits for several conversations goes out as one event. */
   stored(item: StoredItem): Promise<void>
   rejected(item: RejectedItem): Promise<void>
-  /** The heads of the conversations that changed since the call before the last one. */
-  takeHeads(): Record<ConversationId, number>
+  /** The heads of the conversations that changed since the call before the last one, in parts that fit into an event. */
+  takeHeads(): Record<ConversationId, number>[]
 }
 
 export function createAnnouncer(sidecar: Pick<Sidecar, 'publish'>): Announcer {
@@ -51,20 +53,21 @@ export function createAnnouncer(sidecar: Pick<Sidecar, 'publish'>): Announcer {
     },
     rejected,
     takeHeads() {
-      const both = new Map([...before, ...heads])
+      const both = [...new Map([...before, ...heads])]
       before = heads
       heads = new Map()
-      return Object.fromEntries(both)
+      return Array.from({ length: Math.ceil(both.length / headsPerEvent) }, (_, i) =>
+        Object.fromEntries(both.slice(i * headsPerEvent, (i + 1) * headsPerEvent)),
+      )
     },
   }
 }
 
-/** Cuts what goes out into events of at most `eventBytes`; a single block is never larger than two of them. */
+/** Cuts what goes out into events of about `eventBytes`: between the entries of one conversation where it must. */
 function* parts(items: readonly StoredItem[]): Generator<StoredItem[]> {
   let part: StoredItem[] = []
   let bytes = 0
-  for (const item of items) {
-    const size = itemBytes(item)
+  for (const { item, size } of items.flatMap(pieces)) {
     if (part.length > 0 && bytes + size > eventBytes) {
       yield part
       part = []
@@ -76,11 +79,24 @@ function* parts(items: readonly StoredItem[]): Generator<StoredItem[]> {
   if (part.length > 0) yield part
 }
 
-function itemBytes(item: StoredItem): number {
-  let bytes = 256 + 40 * (item.memberIds?.length ?? 0)
-  for (const entry of item.entries)
-    bytes += entry.kind === 'message' ? 640 + Buffer.byteLength(entry.message.text) : 320
-  return bytes
+/** What stands around the entries, and a member's id. */
+const overheadBytes = { item: 512, memberId: 68 }
+
+function pieces(item: StoredItem): { item: StoredItem; size: number }[] {
+  const overhead = overheadBytes.item + overheadBytes.memberId * (item.memberIds?.length ?? 0)
+  const sizes = item.entries.map((entry) => Buffer.byteLength(JSON.stringify(entry)) + 1)
+  const found: { item: StoredItem; size: number }[] = []
+  let from = 0
+  let size = overhead
+  for (const [i, bytes] of sizes.entries()) {
+    if (i > from && size + bytes > eventBytes) {
+      found.push({ item: { ...item, entries: item.entries.slice(from, i) }, size })
+      from = i
+      size = overhead
+    }
+    size += bytes
+  }
+  return [...found, { item: from === 0 ? item : { ...item, entries: item.entries.slice(from) }, size }]
 }
 
 /** How long the heads are gathered before they are told. */

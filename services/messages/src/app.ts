@@ -54,8 +54,8 @@ export function createMessagesApp(deps: MessagesDeps): MessagesApp {
   })
   const announcer = createAnnouncer(sidecar)
   const commands = createCommands({ log, people, announcer, sidecar, clock, logger })
-  const conversations = createConversations(log, people)
-  const deadLetters = createDeadLetters({ store, sidecar, clock })
+  const conversations = createConversations(log, people, logger)
+  const deadLetters = createDeadLetters({ store, sidecar, clock, logger })
   // A bucket of the burst's size that is full again after burst / rate seconds.
   const sendRate = deps.rateLimits
     ? new RateLimiterMemory({
@@ -86,8 +86,7 @@ export function createMessagesApp(deps: MessagesDeps): MessagesApp {
 
   async function tellHeads(): Promise<void> {
     try {
-      const heads = announcer.takeHeads()
-      if (Object.keys(heads).length > 0) await sidecar.publish(conversationChanged, { heads })
+      for (const heads of announcer.takeHeads()) await sidecar.publish(conversationChanged, { heads })
       await log.trimMemory()
     } catch (error) {
       logger.warn({ err: error }, 'the heads could not be told; the next ones will be')

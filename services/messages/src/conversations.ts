@@ -8,7 +8,7 @@ import {
   type SyncRequest,
   type UserId,
 } from '@parley/contracts'
-import { ChatError } from '@parley/kit'
+import { ChatError, type Logger } from '@parley/kit'
 import { toConversation, toMessage } from './entries.ts'
 import { isMember } from './log/fold.ts'
 import type { ConversationLog } from './log/index.ts'
@@ -22,6 +22,7 @@ const resetAfter = 1_000
 export interface Conversations {
   /** The conversation as it is now, for a member: to everyone else it does not exist. */
   forMember(id: ConversationId, user: UserId): Promise<View>
+  notFound(id: ConversationId): ChatError
   show(view: View): Conversation
   list(
     user: UserId,
@@ -38,7 +39,7 @@ export interface Conversations {
   acquaintances(user: UserId, others: readonly UserId[]): Promise<UserId[]>
 }
 
-export function createConversations(log: ConversationLog, people: People): Conversations {
+export function createConversations(log: ConversationLog, people: People, logger: Logger): Conversations {
   const notFound = (id: string): ChatError =>
     new ChatError('conversation_not_found', { extra: { conversationId: id } })
 
@@ -56,10 +57,25 @@ export function createConversations(log: ConversationLog, people: People): Conve
 
   /** All conversations of a person, latest message first. The inbox says where to look, the log who is a member. */
   async function mine(user: UserId): Promise<View[]> {
-    const ids = await people.conversations(user)
-    const views = await Promise.all(ids.map((id) => log.views.current(id)))
-    const member = views.filter((view) => isMember(view.fold, user))
-    return member.sort((a, b) => compareKeys(sortKey(b), sortKey(a)))
+    return (await readMine(user)).views
+  }
+
+  /** One that cannot be read must not keep a person from all the others. */
+  async function readMine(user: UserId): Promise<{ views: View[]; unreadable: Set<string> }> {
+    const unreadable = new Set<string>()
+    const read = async (id: ConversationId): Promise<View | undefined> => {
+      try {
+        return await log.views.current(id)
+      } catch (error) {
+        if (error instanceof ChatError && error.code === 'unavailable') throw error
+        logger.error({ err: error, conversation: id, alarm: true }, 'a conversation cannot be read')
+        unreadable.add(id)
+        return undefined
+      }
+    }
+    const all = await Promise.all((await people.conversations(user)).map(read))
+    const views = all.filter((view) => view !== undefined).filter((view) => isMember(view.fold, user))
+    return { views: views.sort((a, b) => compareKeys(sortKey(b), sortKey(a))), unreadable }
   }
 
   function page(views: View[], cursor: string | undefined, limit: number): { part: View[]; next?: string } {
@@ -87,6 +103,7 @@ export function createConversations(log: ConversationLog, people: People): Conve
 
   return {
     forMember,
+    notFound,
     show,
     async list(user, cursor, limit) {
       const [views, markers] = await Promise.all([mine(user), people.readMarkers(user)])
@@ -104,14 +121,14 @@ export function createConversations(log: ConversationLog, people: People): Conve
       return next === undefined ? { items } : { items, cursor: next }
     },
     async sync(user, { cursors, cursor }) {
-      const [views, markers] = await Promise.all([mine(user), people.readMarkers(user)])
+      const [{ views, unreadable }, markers] = await Promise.all([readMine(user), people.readMarkers(user)])
       const { part, next } = page(views, cursor, limits.pageItems)
       const held = new Set(views.map((view) => view.id))
       // Said once, on the first page.
       const named = cursor === undefined ? (Object.keys(cursors) as ConversationId[]) : []
       return {
         conversations: part.map((view) => synced(view, user, markerOf(markers, view), cursors)),
-        gone: named.filter((id) => !held.has(id)),
+        gone: named.filter((id) => !held.has(id) && !unreadable.has(id)),
         ...(next === undefined ? {} : { cursor: next }),
       }
     },

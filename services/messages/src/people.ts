@@ -74,9 +74,11 @@ export function createPeople(store: DocumentStore): People {
     async writeInboxes(conversation, entries) {
       // The last change of each person is what counts.
       const last = new Map<UserId, { seq: number; joined: boolean }>()
-      for (const entry of entries)
-        if (entry.kind === 'member' && entry.change !== 'role')
-          last.set(entry.userId, { seq: entry.seq, joined: entry.change === 'added' })
+      for (const entry of entries) {
+        if (entry.kind !== 'member' || entry.change === 'role') continue
+        const { userId, seq, change } = entry
+        if (seq > (last.get(userId)?.seq ?? 0)) last.set(userId, { seq, joined: change === 'added' })
+      }
       await pLimit(writesInFlight).map(last, ([user, { seq, joined }]) =>
         writeInbox(user, conversation, seq, joined),
       )

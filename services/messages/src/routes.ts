@@ -33,7 +33,7 @@ import type { Conversations } from './conversations.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { toEntry, toMessage } from './entries.ts'
 import { newConversationId } from './ids.ts'
-import { activeMemberIds } from './log/fold.ts'
+import { activeMemberIds, isMember } from './log/fold.ts'
 import type { ConversationLog } from './log/index.ts'
 import type { View } from './log/view.ts'
 import type { People } from './people.ts'
@@ -106,13 +106,17 @@ function registerConversationRoutes(http: HttpApp, deps: RouteDeps): void {
       throw new ChatError('invalid_body', {
         detail: 'body.memberIds: a direct conversation names exactly one other person',
       })
-    await checkPeople(deps, [caller.userId, ...memberIds])
     const id = newConversationId(kind, caller.userId, memberIds, clientId)
+    // What exists already makes nobody a member: nothing to check.
+    const { fold } = await deps.log.views.current(id)
+    if (fold.kind === undefined) await checkPeople(deps, [caller.userId, ...memberIds])
     const conversation = kind === 'direct' || title === undefined ? { kind } : { kind, title }
     // The id says already what the client id stands for: one constant names the command that creates it.
     const command = commandOf(deps, caller.userId, 'create', { kind: 'create', conversation, memberIds })
-    const { view, repeated, entries } = await commands.execute(id, command)
-    const isNew = !repeated && entries.some((entry) => entry.seq === 1)
+    const { view, repeated } = await commands.execute(id, command)
+    if (!isMember(view.fold, caller.userId)) throw conversations.notFound(id)
+    // Whether by this call or by the copy of its command that was published first.
+    const isNew = !repeated && view.fold.createdBy === caller.userId
     return { status: isNew ? 201 : 200, body: conversations.show(view) }
   })
   handle(http, listConversations, async ({ query, caller }) => ({
@@ -179,7 +183,8 @@ function registerMessageRoutes(http: HttpApp, deps: RouteDeps): void {
     } as Specific<Command>)
     const { seq, view, repeated } = await commands.execute(id, command)
     const message = await log.history.messageAt(view, seq)
-    if (!message) throw new ChatError('client_id_reused')
+    if (message?.by !== caller.userId || message.clientId !== clientId)
+      throw new ChatError('client_id_reused')
     return { status: repeated ? 200 : 201, body: toMessage(id, message) }
   })
   handle(http, getHistory, async ({ params, query, caller }) => {
@@ -207,7 +212,7 @@ function registerMessageRoutes(http: HttpApp, deps: RouteDeps): void {
 async function entriesOf({ log }: RouteDeps, view: View, after: number, limit: number) {
   const id = view.id as ConversationId
   const head = view.fold.seq
-  const stored = await log.history.entries(view, after, limit)
+  const stored = await log.history.entries(view, after, limit, limits.pageBytes)
   const items = stored.map((entry) => toEntry(id, entry))
   return { items, head, hasMore: (items.at(-1)?.seq ?? head) < head }
 }

@@ -64,7 +64,8 @@ function create(fold: Fold, command: Extract<Command, { kind: 'create' }>, now: 
   const invited = new Set(command.memberIds)
   invited.delete(command.senderId)
   const missing = [...invited].filter((id) => !fold.members.has(id))
-  if (fold.memberCount + missing.length + 1 > limits.conversationMembers) return full()
+  const owner = fold.kind === undefined ? 1 : 0
+  if (fold.memberCount + owner + missing.length > limits.conversationMembers) return full()
   const role = command.conversation.kind === 'direct' ? 'owner' : 'member'
   for (const userId of missing) entries.push({ kind: 'member', userId, change: 'added', role })
   return done(command.clientId, entries)

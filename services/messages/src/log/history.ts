@@ -25,7 +25,8 @@ export interface HistoryPart {
 
 export interface History {
   messages(view: View, range: HistoryRange, maxBytes: number): Promise<HistoryPart>
-  entries(view: View, after: number, limit: number): Promise<StoredEntry[]>
+  /** What follows a seq, one entry at least where there is any: at most `limit`, and not beyond `maxBytes`. */
+  entries(view: View, after: number, limit: number, maxBytes?: number): Promise<StoredEntry[]>
   messageAt(view: View, seq: number): Promise<StoredMessage | undefined>
   /** How many counted messages there are up to a seq. */
   countUpTo(view: View, seq: number): Promise<number>
@@ -55,10 +56,10 @@ export function createHistory(store: DocumentStore): History {
 
   async function backward(view: View, before: number, limit: number, maxBytes: number): Promise<HistoryPart> {
     const items: StoredMessage[] = []
-    const toSeq = Math.min(before, view.fold.seq + 1) - 1
+    const toSeq = Math.max(0, Math.min(before, view.fold.seq + 1) - 1)
     let bytes = 0
-    let k = pageOf(Math.max(1, toSeq))
-    while (k >= 0 && toSeq > 0) {
+    let k = pageOf(toSeq)
+    while (k >= 0) {
       const first = Math.max(0, k - Math.ceil(limit / 64))
       const found = await pages(
         view,
@@ -100,32 +101,37 @@ export function createHistory(store: DocumentStore): History {
     return { items, fromSeq: after + 1, toSeq: Math.max(head, after), hasMore: false }
   }
 
-  async function entries(view: View, after: number, limit: number): Promise<StoredEntry[]> {
+  async function entries(
+    view: View,
+    after: number,
+    limit: number,
+    maxBytes = Number.POSITIVE_INFINITY,
+  ): Promise<StoredEntry[]> {
     const head = view.fold.seq
     if (after >= head) return []
     const tailStart = view.tail[0]?.firstSeq ?? head + 1
-    const fromTail = (from: number): StoredEntry[] =>
-      view.tail.flatMap((block) =>
-        block.lastSeq > from ? block.entries.filter((entry) => entry.seq > from) : [],
-      )
-    if (after + 1 >= tailStart) return fromTail(after).slice(0, limit)
+    if (after + 1 >= tailStart) return cut(view.tail.flatMap(entriesAfter(after, head)), limit, maxBytes)
 
     const result: StoredEntry[] = []
+    const last = view.n
     const [start] = await pages(view, [pageOf(after + 1)])
     let n = start?.firstBlock ?? 1
-    const last = view.n
-    while (result.length < limit && n <= last) {
-      // One block holds 1 to 64 entries: a quiet conversation needs as many blocks as entries.
-      const wanted = Array.from({ length: Math.min(64, last - n + 1) }, (_, i) => keys.log(view.id, n + i))
+    // A block holds up to 64 entries, or one, or none: more of them are asked for where they turn out to be small.
+    for (
+      let size = smallestRead;
+      result.length < limit && n <= last;
+      size = Math.min(2 * size, largestRead)
+    ) {
+      const wanted = Array.from({ length: Math.min(size, last - n + 1) }, (_, i) => keys.log(view.id, n + i))
       const found = await store.getMany(families.log, wanted)
       for (const key of wanted) {
-        const block: Block | undefined = found.get(key)?.value
+        const block = found.get(key)?.value
         if (!block) throw new Error(`block ${key} is missing`)
-        result.push(...block.entries.filter((entry) => entry.seq > after && entry.seq <= head))
+        result.push(...entriesAfter(after, head)(block))
       }
       n += wanted.length
     }
-    return result.slice(0, limit)
+    return cut(result, limit, maxBytes)
   }
 
   return {
@@ -151,5 +157,26 @@ export function createHistory(store: DocumentStore): History {
   }
 }
 
-/** Roughly what a message is as JSON: the text as UTF-8 and what stands around it. */
-const messageBytes = (message: StoredMessage): number => Buffer.byteLength(message.text) + 512
+/** Blocks in one read. */
+const smallestRead = 8
+const largestRead = 64
+
+const entriesAfter =
+  (after: number, head: number) =>
+  ({ entries }: Block): StoredEntry[] =>
+    entries.filter((entry) => entry.seq > after && entry.seq <= head)
+
+function cut(entries: StoredEntry[], limit: number, maxBytes: number): StoredEntry[] {
+  let bytes = 0
+  const end = entries.findIndex((entry, i) => {
+    bytes += messageBytes(entry)
+    return i === limit || (i > 0 && bytes > maxBytes)
+  })
+  return end < 0 ? entries : entries.slice(0, end)
+}
+
+/** What stands around a message where it is shown: the names, the ids, the times. */
+const shownOverhead = 320
+
+/** About what an entry is as JSON in an answer. */
+const messageBytes = (entry: StoredEntry): number => Buffer.byteLength(JSON.stringify(entry)) + shownOverhead

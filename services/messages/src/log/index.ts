@@ -26,7 +26,7 @@ export function createConversationLog(deps: {
   maxViews: number
   tail?: TailLimits
 }): ConversationLog {
-  const views = createViews(deps.store, deps.maxViews)
+  const views = createViews(deps.store, deps.maxViews, deps.logger)
   const projector = createProjector(deps.store, views, deps.writeInboxes)
   const writer = createWriter({ ...deps, views, projector, tail: deps.tail ?? tailLimits })
   return {

@@ -1,7 +1,7 @@
 import type { ConversationId } from '@parley/contracts'
 import type { DocumentStore } from '@parley/kit'
-import { families, keys, type Page, type Sent, type StoredEntry } from './stored.ts'
-import { snapshot, trim, type View } from './view.ts'
+import { type Block, families, keys, type Page, type Sent, type StoredEntry } from './stored.ts'
+import { ended, snapshot, trim, type View } from './view.ts'
 import type { Views } from './views.ts'
 
 export interface Projector {
@@ -21,11 +21,14 @@ export function createProjector(
   const running = new Map<View, Promise<boolean>>()
 
   async function project(view: View): Promise<boolean> {
-    const { n, state, filled, entries } = snapshot(view)
+    const { n, state, filled, tail } = snapshot(view)
     if (n === view.projected) return true
     if (!(await writePages(view.id, filled))) return false
-    if (!(await writeSent(view.id, entries))) return false
-    await writeInboxes(view.id as ConversationId, entries)
+    if (!(await writeSent(view.id, tail))) return false
+    await writeInboxes(
+      view.id as ConversationId,
+      tail.flatMap((block) => block.entries),
+    )
     if (view.etag === undefined) await store.create(families.state, view.id, state)
     else await store.replace(families.state, view.id, state, view.etag)
     // Whatever the store answered: what it holds now is what counts, ours or that of a replica which was faster.
@@ -37,7 +40,7 @@ export function createProjector(
     const stored = await store.get(families.state, view.id)
     if (!stored) return
     if (stored.value.projected > view.n) await views.readForward(view)
-    trim(view, stored.value.projected, stored.etag)
+    if (stored.value.projected <= view.n) trim(view, stored.value.projected, stored.etag)
   }
 
   async function writePages(id: string, filled: ReadonlyMap<number, Page>): Promise<boolean> {
@@ -48,18 +51,18 @@ export function createProjector(
     return outcomes.every((outcome) => outcome.outcome !== 'unknown')
   }
 
-  async function writeSent(id: string, entries: readonly StoredEntry[]): Promise<boolean> {
-    const items = entries.flatMap((entry) =>
-      entry.clientId === undefined
-        ? []
-        : [{ key: keys.sent(id, entry.by, entry.clientId), value: { seq: entry.seq } as Sent }],
-    )
+  async function writeSent(id: string, tail: readonly Block[]): Promise<boolean> {
+    // The last word on a command that was given up and is stored later is that it is stored.
+    const became = new Map<string, Sent>()
+    for (const { by, clientId, record } of tail.flatMap((block) => [...ended(block)]))
+      became.set(keys.sent(id, by, clientId), 'kind' in record ? { seq: record.seq } : record)
+    const items = [...became].map(([key, value]) => ({ key, value }))
     if (items.length === 0) return true
     const outcomes = await store.createMany(families.sent, items)
     for (const [i, outcome] of outcomes.entries()) {
       const item = items[i]
       if (outcome.outcome === 'unknown' || !item) return false
-      if (outcome.outcome === 'created' || 'seq' in outcome.stored.value) continue
+      if (outcome.outcome === 'created' || isNewer(outcome.stored.value, item.value)) continue
       // A refusal that was withdrawn or has lapsed stands here: the log is the truth.
       const replaced = await store.replace(families.sent, item.key, item.value, outcome.stored.etag)
       if (replaced !== 'replaced') return false
@@ -77,3 +80,7 @@ export function createProjector(
     },
   }
 }
+
+/** Whether what is on record came after what is in the log: an entry is for ever, of two refusals the later one counts. */
+const isNewer = (stored: Sent, logged: Sent): boolean =>
+  'seq' in stored || ('until' in logged && stored.until > logged.until)

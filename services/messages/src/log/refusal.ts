@@ -1,8 +1,9 @@
 import type { Command } from '@parley/contracts'
 import type { Clock, DocumentStore } from '@parley/kit'
-import type { Decision } from './decide.ts'
-import { commandKey, families, keys, type Sent } from './stored.ts'
+import { type Decision, decide } from './decide.ts'
+import { commandKey, families, keys, type RefusedRecord, type Sent } from './stored.ts'
 import type { View } from './view.ts'
+import type { Views } from './views.ts'
 
 /** How long a refusal is remembered: a copy of the command that comes later is decided anew. */
 export const refusalMs = 7 * 24 * 3600 * 1000
@@ -10,34 +11,31 @@ export const refusalMs = 7 * 24 * 3600 * 1000
 export type Refusal = Extract<Decision, { refused: unknown }>['refused']
 
 /**
- * Makes a refusal final, so that no copy of the command is stored after the sender was told no.
+ * Makes the refusal of a command final, so that no copy of it is stored after the sender was told no. What is refused
+ * takes no place in the log: or whoever is not a member could make it grow.
  *
  *   (nothing) ──create──▶ tentative ──replace──▶ final
  *                             └──────replace──▶ withdrawn (reads as nothing)
  *
  * A refusal may rest on a state that has passed: a member was removed (the command is refused) and added again (a
- * copy of it elsewhere is accepted). So it is announced first and the log read *after* that, which is the `barrier`: if
- * the command is still refused then, whoever accepts a copy must have seen the later state, and reads this record after
- * that. A refusal that rests on no state at all has a stronger barrier: it takes a place in the log itself, so that
- * whoever read the client id before the announcement finds that place taken and reads again.
+ * copy of it elsewhere is accepted). So it is announced first and the log read *after* that: if the command is still
+ * refused then, whoever accepts a copy must have seen the later state, and reads this record after that.
  * A tentative record that a crash left behind is settled by whoever meets it.
  *
  * Answers the final refusal; `reconsider` where the command is in the log or is allowed now; undefined where the
  * store did not answer clearly.
  */
 export async function settleRefusal(
-  deps: {
-    readonly store: DocumentStore
-    readonly clock: Clock
-    /** Why the command is refused in the view as it is now; undefined where it is not. */
-    readonly refuses: () => Refusal | undefined
-    readonly barrier: () => Promise<void>
-  },
+  deps: { readonly store: DocumentStore; readonly views: Views; readonly clock: Clock },
   view: View,
   command: Command,
 ): Promise<Refusal | 'reconsider' | undefined> {
-  const { store, clock, refuses, barrier } = deps
+  const { store, views, clock } = deps
   const key = keys.sent(view.id, command.senderId, command.clientId)
+  const refuses = (): Refusal | undefined => {
+    const decision = decide(view.fold, command, new Date(clock.now()).toISOString())
+    return 'refused' in decision ? decision.refused : undefined
+  }
   const write = async (value: Sent, etag: string | undefined): Promise<boolean> =>
     etag === undefined
       ? (await store.create(families.sent, key, value)).outcome === 'created'
@@ -47,8 +45,8 @@ export async function settleRefusal(
     const found = await store.get(families.sent, key)
     const record = found?.value
     if (record && 'seq' in record) return 'reconsider'
-    const known: Extract<Sent, { phase: string }> | undefined = record
-    if (known?.phase === 'final' && known.until > clock.now()) return known.refused
+    const known: RefusedRecord | undefined = record
+    if (known?.phase === 'final' && !isLapsed(known, command, clock.now())) return known.refused
 
     if (known?.phase !== 'tentative') {
       const refused = refuses()
@@ -56,7 +54,7 @@ export async function settleRefusal(
       await write({ refused, phase: 'tentative', until: clock.now() + refusalMs }, found?.etag)
       continue
     }
-    await barrier()
+    await views.readForward(view)
     if (view.ids.has(commandKey(command.senderId, command.clientId))) return 'reconsider'
     const refused = refuses()
     if (!refused) {
@@ -66,4 +64,26 @@ export async function settleRefusal(
     if (await write({ ...known, refused, phase: 'final' }, found?.etag)) return refused
   }
   return undefined
+}
+
+/**
+ * The refusal of a command that could not be handled, which rests on no state. It is put into the log, as a block without
+ * an entry: whoever was about to append a copy finds that place taken and reads again. It holds for the copies that
+ * were under way; when the sender or an operator submits the command again later, it is tried again.
+ */
+export const refusedForGood = (refused: Refusal, submittedBy: string, now: number): RefusedRecord => ({
+  refused,
+  phase: 'final',
+  until: now + refusalMs,
+  submittedBy,
+})
+
+/** Whether a refusal on record says nothing about this copy of the command. */
+export function isLapsed(
+  { phase, until, submittedBy }: RefusedRecord,
+  { submittedAt }: Pick<Command, 'submittedAt'>,
+  now: number,
+): boolean {
+  if (phase === 'withdrawn') return true
+  return phase === 'final' && (until <= now || (submittedBy !== undefined && submittedAt > submittedBy))
 }

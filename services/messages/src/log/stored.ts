@@ -48,8 +48,31 @@ export type StoredMessage = Extract<StoredEntry, { kind: 'message' }>
 export const blockLimits = { entries: 64, bytes: 256 * 1024 } as const
 
 /**
- * Written once by create-if-absent, never changed. One without entries only takes a place (see `refusal.ts`);
- * `lastSeq` is then the seq before `firstSeq`. `prevNonce` is the nonce of the block before: '' for the first.
+ * What a client id became: an entry, for ever; or a refusal, until then. One that names a time says no only to copies
+ * that were submitted by then (see `refusal.ts`).
+ */
+export const sent = z.union([
+  z.object({ seq }),
+  z.object({
+    refused: z.object({
+      code: z.enum(Object.keys(errorCatalogue) as [ErrorCode, ...ErrorCode[]]),
+      message: z.string(),
+    }),
+    phase: z.enum(['tentative', 'final', 'withdrawn']),
+    until: z.number(),
+    submittedBy: timestamp.optional(),
+  }),
+])
+export type Sent = z.infer<typeof sent>
+export type RefusedRecord = Exclude<Sent, { seq: number }>
+
+/** A command that ended without an entry: it changed nothing, or was given up. It takes its place in the log all the same. */
+const settled = z.object({ by: userId, clientId, became: sent })
+export type Settled = z.infer<typeof settled>
+
+/**
+ * Written once by create-if-absent, never changed. `prevNonce` is the nonce of the block before: '' for the first. Where
+ * there are no entries `lastSeq` is the seq before `firstSeq`.
  */
 export const block = z.object({
   firstSeq: seq,
@@ -58,6 +81,7 @@ export const block = z.object({
   nonce: z.string(),
   prevNonce: z.string(),
   entries: z.array(storedEntry).max(blockLimits.entries),
+  settled: z.array(settled).max(blockLimits.entries).optional(),
 })
 export type Block = z.infer<typeof block>
 
@@ -94,20 +118,6 @@ export const state = z.object({
   page,
 })
 export type State = z.infer<typeof state>
-
-/** What a client id became. A stored entry holds for ever, a final refusal until then (see `refusal.ts`). */
-export const sent = z.union([
-  z.object({ seq }),
-  z.object({
-    refused: z.object({
-      code: z.enum(Object.keys(errorCatalogue) as [ErrorCode, ...ErrorCode[]]),
-      message: z.string(),
-    }),
-    phase: z.enum(['tentative', 'final', 'withdrawn']),
-    until: z.number(),
-  }),
-])
-export type Sent = z.infer<typeof sent>
 
 /** By person: which conversations. Removals stay as markers, so that a late addition cannot undo them. */
 export const inbox = z.object({

@@ -1,4 +1,4 @@
-import { ChatError } from '@parley/kit'
+import type { UserId } from '@parley/contracts'
 import { applyEntry, emptyFold, type Fold, foldFromState, foldToState } from './fold.ts'
 import {
   type Block,
@@ -6,6 +6,7 @@ import {
   type Page,
   pageOf,
   pageSpan,
+  type Sent,
   type State,
   type StoredEntry,
   type StoredMessage,
@@ -30,11 +31,14 @@ export interface View {
   etag: string | undefined
   /** Blocks after `projected`, in order. */
   tail: Block[]
-  /** The commands that ended in the tail: a repeat of one of these is a duplicate. */
-  ids: Map<string, StoredEntry>
+  /** The commands that ended in the tail, and what they became: a repeat of one of these is a duplicate. */
+  ids: Map<string, StoredEntry | Sent>
   /** Pages that were filled after `projected`. */
   filled: Map<number, Page>
-  /** Set when the log does not hang together: the store lost a block that was acknowledged. */
+  /**
+   * Set when the log does not hang together: the store lost a block that was acknowledged. What comes after is not
+   * folded in; what came before can be read, and nothing is written any more.
+   */
   damage: string | undefined
 }
 
@@ -57,23 +61,41 @@ export function viewFrom(id: string, stored?: { value: State; etag: string }): V
   }
 }
 
-/** Folds block `n` in. A block that is in already changes nothing: readers and the writer may both find it. */
-export function applyBlock(view: View, n: number, block: Block): void {
-  if (n <= view.n) return
+/**
+ * Folds block `n` in. A block that is in already changes nothing: readers and the writer may both find it.
+ * False where the log does not hang together.
+ */
+export function applyBlock(view: View, n: number, block: Block): boolean {
+  if (view.damage !== undefined) return false
+  if (n <= view.n) return true
   if (n !== view.n + 1) throw new Error(`block ${n} does not follow ${view.n}`)
   if (block.prevNonce !== view.nonce || block.firstSeq !== view.fold.seq + 1) {
-    view.damage ??= `block ${n} does not continue block ${view.n}`
-    throw damaged(view)
+    view.damage = `block ${n} does not continue block ${view.n}`
+    return false
   }
   for (const entry of block.entries) {
     if ((entry.seq - 1) % pageSpan === 0) turnPage(view, entry.seq, n)
     applyEntry(view.fold, entry)
     if (entry.kind === 'message') view.page.messages.push(entry)
-    if (entry.clientId !== undefined) view.ids.set(commandKey(entry.by, entry.clientId), entry)
   }
+  for (const { by, clientId, record } of ended(block)) view.ids.set(commandKey(by, clientId), record)
   view.n = n
   view.nonce = block.nonce
   view.tail.push(block)
+  return true
+}
+
+/** What ended in a block, in its order. */
+interface Ended {
+  readonly by: UserId
+  readonly clientId: string
+  readonly record: StoredEntry | Sent
+}
+
+export function* ended(block: Block): Generator<Ended> {
+  for (const entry of block.entries)
+    if (entry.clientId !== undefined) yield { by: entry.by, clientId: entry.clientId, record: entry }
+  for (const { by, clientId, became } of block.settled ?? []) yield { by, clientId, record: became }
 }
 
 function turnPage(view: View, firstSeq: number, firstBlock: number): void {
@@ -81,15 +103,12 @@ function turnPage(view: View, firstSeq: number, firstBlock: number): void {
   view.page = { firstBlock, countBefore: view.fold.count, messages: [] }
 }
 
-export const damaged = (view: View): ChatError =>
-  new ChatError('conversation_read_only', { detail: `Conversation ${view.id}: ${view.damage}.` })
-
 /** The projection as it would be now: a copy, since the view goes on changing while it is written. */
 export interface Snapshot {
   readonly n: number
   readonly state: State
   readonly filled: ReadonlyMap<number, Page>
-  readonly entries: readonly StoredEntry[]
+  readonly tail: readonly Block[]
 }
 
 export function snapshot(view: View): Snapshot {
@@ -102,7 +121,7 @@ export function snapshot(view: View): Snapshot {
       page: { ...view.page, messages: [...view.page.messages] },
     },
     filled: new Map(view.filled),
-    entries: view.tail.flatMap((block) => block.entries),
+    tail: [...view.tail],
   }
 }
 
@@ -110,9 +129,9 @@ export function snapshot(view: View): Snapshot {
 export function trim(view: View, n: number, etag: string | undefined): void {
   if (n < view.projected) return
   const dropped = view.tail.splice(0, Math.max(0, n - view.projected))
-  for (const block of dropped)
-    for (const entry of block.entries)
-      if (entry.clientId !== undefined) view.ids.delete(commandKey(entry.by, entry.clientId))
+  // A command may have been given up in one block, and stored in a later one that stays.
+  for (const { by, clientId, record } of dropped.flatMap((block) => [...ended(block)]))
+    if (view.ids.get(commandKey(by, clientId)) === record) view.ids.delete(commandKey(by, clientId))
   view.projected = n
   view.etag = etag
   const lastDropped = dropped.at(-1)
@@ -123,5 +142,9 @@ export function trim(view: View, n: number, etag: string | undefined): void {
 
 export const tailEntries = (view: View): number =>
   view.fold.seq - ((view.tail[0]?.firstSeq ?? view.fold.seq + 1) - 1)
+
+/** Whether so many entries, or blocks without any, are not projected yet. */
+export const isDue = (view: View, limit: number): boolean =>
+  view.tail.length >= limit || tailEntries(view) >= limit
 
 export const isMessage = (entry: StoredEntry): entry is StoredMessage => entry.kind === 'message'

@@ -1,7 +1,7 @@
-import type { DocumentStore, Stored } from '@parley/kit'
+import type { DocumentStore, Logger, Stored } from '@parley/kit'
 import { coalesce } from './coalesce.ts'
 import { type Block, families, keys, type State } from './stored.ts'
-import { applyBlock, damaged, type View, viewFrom } from './view.ts'
+import { applyBlock, type View, viewFrom } from './view.ts'
 
 /** How many blocks one read asks for: one tells whether there is anything new, more to catch up. */
 const window = { probe: 1, catchUp: 16 } as const
@@ -14,7 +14,7 @@ export interface Views {
   load(id: string): Promise<View>
   /** The conversation as it is now: every block that was confirmed before the call is in. */
   current(id: string): Promise<View>
-  /** Reads on from the view's last block until there is no next one. */
+  /** Reads on from the view's last block until there is no next one, or one that does not continue it. */
   readForward(view: View): Promise<void>
   /** Views that can be dropped, longest unused first, once there are too many. */
   overflow(): View[]
@@ -22,9 +22,14 @@ export interface Views {
   forget(view: View): void
 }
 
-export function createViews(store: DocumentStore, maxViews: number): Views {
+export function createViews(store: DocumentStore, maxViews: number, logger: Logger): Views {
+  interface Slot {
+    readonly opening: Promise<View>
+    /** Undefined while it is being read. */
+    view?: View
+  }
   // Insertion order is order of use: the first is the one that was not used for longest.
-  const views = new Map<string, Promise<View>>()
+  const slots = new Map<string, Slot>()
 
   const readState = coalesce<string, Stored<State> | undefined>(async (ids) => {
     const found = await store.getMany(families.state, ids)
@@ -42,55 +47,55 @@ export function createViews(store: DocumentStore, maxViews: number): Views {
   }
 
   async function readForward(view: View, first: number): Promise<void> {
-    if (view.damage !== undefined) throw damaged(view)
-    let size = first
-    for (;;) {
+    if (view.damage !== undefined) return
+    for (let size = first; ; size = window.catchUp) {
       const from = view.n + 1
       const wanted = Array.from({ length: size }, (_, i) => keys.log(view.id, from + i))
       for (const [i, stored] of (await readBlocks(wanted)).entries()) {
         if (!stored) return
-        applyBlock(view, from + i, stored.value)
+        if (applyBlock(view, from + i, stored.value)) continue
+        logger.error({ conversation: view.id, alarm: true }, `the log is damaged: ${view.damage}`)
+        return
       }
-      size = window.catchUp
     }
   }
 
   function load(id: string): Promise<View> {
-    const known = views.get(id)
-    if (known) views.delete(id)
-    const view = known ?? open(id)
-    views.set(id, view)
-    if (!known)
-      view.catch(() => {
-        if (views.get(id) === view) views.delete(id)
-      })
-    return view
+    const slot = slots.get(id) ?? start(id)
+    slots.delete(id)
+    slots.set(id, slot)
+    return slot.opening
   }
 
-  const loaded = new Map<string, View>()
+  function start(id: string): Slot {
+    const slot: Slot = { opening: open(id) }
+    slot.opening.then(
+      (view) => {
+        slot.view = view
+      },
+      () => {
+        if (slots.get(id) === slot) slots.delete(id)
+      },
+    )
+    return slot
+  }
 
   return {
-    async load(id) {
-      const view = await load(id)
-      loaded.set(id, view)
-      return view
-    },
+    load,
     async current(id) {
-      const known = views.has(id)
-      const view = await this.load(id)
+      const known = slots.has(id)
+      const view = await load(id)
       if (known) await readForward(view, window.probe)
       return view
     },
     readForward: (view) => readForward(view, window.probe),
     overflow() {
-      const excess = views.size - maxViews
+      const excess = slots.size - maxViews
       if (excess <= 0) return []
-      return [...views.keys()].slice(0, excess).flatMap((id) => loaded.get(id) ?? [])
+      return [...slots.values()].slice(0, excess).flatMap(({ view }) => view ?? [])
     },
     forget(view) {
-      if (loaded.get(view.id) !== view) return
-      loaded.delete(view.id)
-      views.delete(view.id)
+      if (slots.get(view.id)?.view === view) slots.delete(view.id)
     },
   }
 }
