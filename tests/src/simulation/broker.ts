@@ -1,5 +1,6 @@
 import type { EventContract } from '@parley/contracts'
 import { ChatError, type Sidecar } from '@parley/kit'
+import { say } from './say.ts'
 import type { Process, Random, Time } from './time.ts'
 
 export interface BrokerFaults {
@@ -16,7 +17,13 @@ export interface BrokerFaults {
 export interface Consumer {
   readonly process: Process
   /** Rejects where the event must come again. */
-  consume(topic: string, data: unknown): Promise<void>
+  consume(topic: string, data: unknown, id: string): Promise<void>
+}
+
+interface Event {
+  readonly topic: string
+  readonly data: unknown
+  readonly id: string
 }
 
 /** At least once, in any order, to one of the consumers of a topic. */
@@ -24,14 +31,22 @@ export class SimulatedBroker {
   readonly #consumers = new Map<string, Consumer[]>()
   /** Events that are out, so that a run does not end before they have arrived. */
   underway = 0
+  #events = 0
   readonly #time: Time
   readonly #random: Random
   readonly #faults: BrokerFaults
+  readonly #loses: (topic: string) => boolean
 
-  constructor(time: Time, random: Random, faults: BrokerFaults) {
+  constructor(
+    time: Time,
+    random: Random,
+    faults: BrokerFaults,
+    loses: (topic: string) => boolean = () => false,
+  ) {
     this.#time = time
     this.#random = random
     this.#faults = faults
+    this.#loses = loses
   }
 
   subscribe(topics: readonly string[], consumer: Consumer): void {
@@ -49,7 +64,11 @@ export class SimulatedBroker {
       const sent: unknown = JSON.parse(JSON.stringify(data))
       return process.call(delay(), delay(), () => {
         const fails = this.#random.chance(this.#faults.publishFails)
-        if (!fails || this.#random.chance(0.5)) this.#take(topic, sent)
+        const takes = !fails || this.#random.chance(0.5)
+        this.#time.trace?.(
+          `${process.name} publishes ${topic} ${say(sent)}${fails ? (takes ? ', unanswered' : ', in vain') : ''}`,
+        )
+        if (takes) this.#take(topic, sent)
         if (fails) throw new ChatError('unavailable')
       })
     }
@@ -57,32 +76,40 @@ export class SimulatedBroker {
   }
 
   #take(topic: string, data: unknown): void {
-    if (this.#random.chance(this.#faults.lost)) return
-    this.#bring(topic, data, 0)
-    if (this.#random.chance(this.#faults.doubled)) this.#bring(topic, data, 0)
+    if (this.#random.chance(this.#faults.lost) || this.#loses(topic)) {
+      this.#time.trace?.(`the broker loses ${topic} ${say(data)}`)
+      return
+    }
+    const event = { topic, data, id: String(++this.#events) }
+    this.#bring(event, 0)
+    if (this.#random.chance(this.#faults.doubled)) this.#bring(event, 0)
   }
 
-  #bring(topic: string, data: unknown, attempt: number): void {
+  #bring(event: Event, attempt: number): void {
+    const { topic, data, id } = event
     this.underway += 1
     const late = this.#random.chance(0.05) ? this.#faults.maxLateMs : this.#faults.maxDelayMs
     const wait = attempt === 0 ? this.#random.between(0, late) : Math.min(5_000, 100 * 2 ** attempt)
     this.#time.after(wait, () => {
       this.underway -= 1
       const consumers = (this.#consumers.get(topic) ?? []).filter(({ process }) => process.running)
-      if (consumers.length === 0) return this.#bring(topic, data, attempt + 1)
+      if (consumers.length === 0) return this.#bring(event, attempt + 1)
       const { process, consume } = this.#random.pick(consumers)
+      this.#time.trace?.(
+        `${process.name} gets ${topic} ${say(data)}${attempt > 0 ? ` (${attempt + 1})` : ''}`,
+      )
       let settled = false
       this.underway += 1
       const end = (done: boolean): void => {
         if (settled) return
         settled = true
         this.underway -= 1
-        if (!done) this.#bring(topic, data, attempt + 1)
+        if (!done) this.#bring(event, attempt + 1)
       }
       // A consumer that says nothing for so long is taken for dead.
       this.#time.after(15_000, () => end(false))
       process.enter(() => {
-        consume(topic, data).then(
+        consume(topic, data, id).then(
           () => process.enter(() => end(true)),
           () => process.enter(() => end(false)),
         )

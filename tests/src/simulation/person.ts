@@ -1,4 +1,5 @@
 import type { Command, ConversationId, Entry, UserId } from '@parley/contracts'
+import type { BatchOutcome } from '@parley/realtime'
 import type { RealtimeNode, Socket } from './realtime-node.ts'
 import type { Process } from './time.ts'
 
@@ -22,8 +23,8 @@ export class Person {
   readonly sent = new Map<ConversationId, Sent[]>()
   /** What the person has seen, by conversation: must become the log from `from` on. */
   readonly received = new Map<ConversationId, Entry[]>()
-  /** Entries that came over the socket, in the order in which they came. */
-  readonly live: { conversation: ConversationId; entry: Entry }[] = []
+  /** Entries that came over a socket, in the order in which they came. */
+  readonly live: { conversation: ConversationId; entry: Entry; socket: Socket; at: number }[] = []
   #node: RealtimeNode | undefined
   #ready = false
   readonly #catching = new Set<ConversationId>()
@@ -57,12 +58,18 @@ export class Person {
     this.#ready = false
     const socket: Socket = {
       user: this.user,
+      welcome: (conversation) => {
+        this.#process.time.trace?.(`${this.user} is welcomed to ${conversation}`)
+        if (this.#node === node) this.catchUp(conversation, true)
+      },
       receive: (conversation, entry) => {
-        if (this.#node === node) this.#receive(conversation, entry)
+        if (this.#node === node) this.#receive(conversation, entry, socket)
       },
     }
+    this.#process.time.trace?.(`${this.user} comes to ${node.process.name}`)
     try {
       await node.connect(socket)
+      this.#process.time.trace?.(`${this.user} is connected to ${node.process.name}`)
     } catch {
       // The handshake failed: the client comes again.
       if (this.#node === node) this.#node = undefined
@@ -74,7 +81,8 @@ export class Person {
       for (const one of all) if (one.state === 'out') one.state = 'waiting'
       this.#pump(conversation)
     }
-    for (const conversation of this.received.keys()) this.catchUp(conversation)
+    // As `sync` tells: where the conversations stand now.
+    for (const conversation of this.received.keys()) this.catchUp(conversation, true)
   }
 
   send(conversation: ConversationId, clientId: string, text: string): void {
@@ -94,6 +102,9 @@ export class Person {
     for (const one of all.slice(firstWaiting)) {
       if (one.state !== 'waiting') continue
       one.state = 'out'
+      this.#process.time.trace?.(
+        `${this.user} sends ${one.conversation} ${one.clientId} to ${node.process.name}`,
+      )
       const command: Command = {
         kind: 'message',
         senderId: this.user,
@@ -109,6 +120,7 @@ export class Person {
     const outcome = await node.submit(one.conversation, command)
     if (this.#node !== node || one.state !== 'out' || !node.process.alive) return
     one.answeredAt = this.#process.time.now()
+    this.#process.time.trace?.(`${this.user} hears of ${one.clientId}: ${sayOutcome(outcome)}`)
     if ('stored' in outcome) {
       one.state = 'stored'
       one.seq = outcome.stored.seq
@@ -127,8 +139,9 @@ export class Person {
     if (!this.received.has(conversation)) this.received.set(conversation, [])
   }
 
-  #receive(conversation: ConversationId, entry: Entry): void {
-    this.live.push({ conversation, entry })
+  #receive(conversation: ConversationId, entry: Entry, socket: Socket): void {
+    this.#process.time.trace?.(`${this.user} receives ${conversation}:${entry.seq}`)
+    this.live.push({ conversation, entry, socket, at: this.#process.time.now() })
     this.#known.set(conversation, Math.max(this.#known.get(conversation) ?? 0, entry.seq))
     this.#take(conversation, entry)
     this.catchUp(conversation)
@@ -140,10 +153,10 @@ export class Person {
   }
 
   /** Fetches what is missing up to what is known to exist; tries again until it is there. */
-  catchUp(conversation: ConversationId, force = false): void {
+  catchUp(conversation: ConversationId, again = false): void {
     const all = this.received.get(conversation)
     if (!all || this.#catching.has(conversation)) return
-    if (!force && all.length >= (this.#known.get(conversation) ?? 1)) return
+    if (!again && all.length >= (this.#known.get(conversation) ?? 1)) return
     this.#catching.add(conversation)
     this.#backend.entries(this.#process, conversation, all.length).then(
       ({ items, head }) => {
@@ -166,3 +179,10 @@ export class Person {
     return answered && this.#catching.size === 0
   }
 }
+
+const sayOutcome = (outcome: BatchOutcome): string =>
+  'stored' in outcome
+    ? `stored at ${outcome.stored.seq}`
+    : 'rejected' in outcome
+      ? outcome.rejected.code
+      : outcome.failed

@@ -1,4 +1,7 @@
+import type { ConversationId, Entry } from '@parley/contracts'
 import { ChatError, type RawDocument, type SidecarState, type StateItem } from '@parley/kit'
+import { type Block, toEntry } from '@parley/messages'
+import { poison } from './messages-node.ts'
 import type { Process, Random, Time } from './time.ts'
 
 export interface StoreFaults {
@@ -9,6 +12,8 @@ export interface StoreFaults {
   maxDelayMs: number
   /** How late a write may land whose caller was told nothing. */
   maxLateMs: number
+  /** What holds a text that it does not take is refused for good, as daprd refuses what is too large. */
+  refusesPoison: boolean
 }
 
 /** How a broken store behaves: each breaks a promise that the system rests on. */
@@ -17,8 +22,13 @@ export type BrokenStore = 'overwrites' | 'acknowledges-early' | undefined
 /** The state API of a sidecar over one shared map. Every item of a save is a write of its own, as in daprd. */
 export class SimulatedStore {
   readonly documents = new Map<string, RawDocument & { data: string }>()
+  /** Every entry that was ever written, by conversation and seq, and when. */
+  readonly entries = new Map<string, Map<number, Entry>>()
+  readonly writtenAt = new Map<Entry, number>()
   /** Breaches that only the store can see. */
   readonly breaches: string[] = []
+  /** Hears of each write, before its writer does. */
+  onWrite: ((writer: Process) => void) | undefined
   #etag = 0
   readonly #time: Time
   readonly #random: Random
@@ -50,16 +60,20 @@ export class SimulatedStore {
           return found
         }),
       save: (_store, items) => {
+        if (this.#faults.refusesPoison && items.some(holdsPoison))
+          return process.call(delay(), delay(), () => {
+            throw new ChatError('internal')
+          })
         if (this.#broken === 'acknowledges-early' && this.#random.chance(0.3)) {
           const late = this.#random.between(0, this.#faults.maxLateMs)
           this.#time.after(late, () => {
-            if (process.alive) for (const item of items) this.#write(item)
+            if (process.alive) for (const item of items) this.#write(process, item)
           })
           return process.call(delay(), delay(), () => ({ outcome: 'saved' as const }))
         }
         if (this.#random.chance(this.#faults.unclear)) return this.#saveUnclearly(process, items)
         return process.call(delay(), delay(), () => {
-          const written = items.map((item) => this.#write(item))
+          const written = items.map((item) => this.#write(process, item))
           if (written.every(Boolean)) return { outcome: 'saved' as const }
           // Stores differ in how they say that a key is taken: some clearly, some with a mere error.
           return { outcome: this.#random.chance(0.5) ? ('refused' as const) : ('failed' as const) }
@@ -74,17 +88,38 @@ export class SimulatedStore {
     for (const item of items) {
       if (this.#random.chance(0.3)) continue
       const late = this.#random.chance(0.5) ? this.#faults.maxLateMs : this.#faults.maxDelayMs
-      this.#time.after(this.#random.between(0, late), () => this.#write(item))
+      this.#time.after(this.#random.between(0, late), () => this.#write(process, item))
     }
     return process.call(this.#random.between(0, 2_000), 0, () => ({ outcome: 'failed' as const }))
   }
 
-  #write(item: StateItem): boolean {
-    const known = this.documents.get(item.key)
+  #write(writer: Process, item: StateItem): boolean {
+    const { key } = item
+    const known = this.documents.get(key)
     const free = item.etag === undefined ? !known : known?.etag === item.etag
-    if (item.firstWrite && !free && this.#broken !== 'overwrites') return false
-    if (known && item.key.startsWith('log:')) this.breaches.push(`${item.key} was written over`)
-    this.documents.set(item.key, { data: item.value, etag: String(++this.#etag) })
+    const taken = item.firstWrite && !free && this.#broken !== 'overwrites'
+    this.#time.trace?.(`${writer.name} ${taken ? 'finds taken' : 'writes'} ${key}`)
+    if (taken) return false
+    if (known && key.startsWith('log:')) this.breaches.push(`${key} was written over`)
+    this.documents.set(key, { data: item.value, etag: String(++this.#etag) })
+    const [family, id = ''] = key.split(':')
+    if (family === 'log') this.#note(id as ConversationId, item.value)
+    this.onWrite?.(writer)
     return true
   }
+
+  #note(id: ConversationId, data: string): void {
+    const entries = this.entries.get(id) ?? new Map()
+    this.entries.set(id, entries)
+    for (const stored of blockIn(data).entries) {
+      const entry = toEntry(id, stored)
+      entries.set(entry.seq, entry)
+      this.writtenAt.set(entry, this.#time.now())
+    }
+  }
 }
+
+export const blockIn = (data: string): Block => (JSON.parse(data) as { v: Block }).v
+
+const holdsPoison = ({ key, value }: StateItem): boolean =>
+  key.startsWith('log:') && value.includes(`"${poison}"`)

@@ -40,6 +40,9 @@ export class Time {
 
   now = (): number => this.#now
 
+  /** Hears what happens, one line each: where it is undefined nobody listens, and no line is made. */
+  trace: ((line: string) => void) | undefined
+
   after(ms: number, run: () => void): { cancel(): void } {
     const event: Event = { at: this.#now + Math.max(0, ms), order: this.#order++, run }
     this.#push(event)
@@ -115,7 +118,13 @@ export class Process {
   }
 
   stop(ms: number): void {
+    this.time.trace?.(`${this.name} stands still for ${ms} ms`)
     this.#stoppedUntil = this.time.now() + ms
+  }
+
+  kill(): void {
+    this.time.trace?.(`${this.name} is killed`)
+    this.alive = false
   }
 
   get running(): boolean {

@@ -1,25 +1,38 @@
-import type { Command, ConversationId, Entry, UserId } from '@parley/contracts'
+import type { Command, ConversationId, UserId } from '@parley/contracts'
 import { ChatError, type Logger } from '@parley/kit'
-import { toEntry } from '@parley/messages'
 import type { BatcherLimits } from '@parley/realtime'
 import { type BrokerFaults, SimulatedBroker } from './broker.ts'
-import { type MessagesNode, type Plants, poison, startMessagesNode } from './messages-node.ts'
+import { type MessagesNode, type MessagesPlants, startMessagesNode } from './messages-node.ts'
 import { Person, type Sent } from './person.ts'
-import { type Backend, type RealtimeNode, startRealtimeNode } from './realtime-node.ts'
+import { type Backend, type RealtimeDeps, type RealtimeNode, startRealtimeNode } from './realtime-node.ts'
+import { schedule } from './schedule.ts'
 import { type BrokenStore, SimulatedStore, type StoreFaults } from './store.ts'
 import { createRandom, Process, type Random, Time } from './time.ts'
 
-export interface Options {
+/**
+ * The item that cannot be handled: none, one that the store refuses, so that `messages` finds out by itself, or one that
+ * makes the consumer of its event fail, so that only the batcher can.
+ */
+export type Poison = 'none' | 'unstorable' | 'blind'
+
+/** Bugs that are planted; none where all is left out. */
+export interface Plants extends MessagesPlants {
   readonly brokenStore?: BrokenStore
-  readonly plants?: Plants
+  /** Whether the broker loses an event that it took, beside what the seed says. */
+  readonly brokerLoses?: (topic: string) => boolean
   readonly batcherLimits?: Partial<BatcherLimits>
-  readonly poison?: boolean
-  /** Only what a durable broker may do: nothing that it took is lost, and heads are told. */
-  readonly headsEveryMs?: number
+  readonly delivery?: NonNullable<RealtimeDeps['delivery']>
+}
+
+export interface Options {
+  readonly plants?: Plants
+  readonly poison?: Poison
+  /** Hears what happens, one line each, with its time in ms. */
+  readonly trace?: (line: string) => void
 }
 
 /** The time in which someone may have been out of a conversation: from the request to remove to the addition's answer. */
-interface Absence {
+export interface Absence {
   readonly user: UserId
   readonly from: number
   to: number
@@ -29,33 +42,49 @@ const silent = Object.fromEntries(
   ['trace', 'debug', 'info', 'warn', 'error', 'fatal'].map((level) => [level, () => {}]),
 ) as unknown as Logger
 
-const faultyMs = 20_000
-const limitMs = 400_000
+export const faultyMs = 20_000
+/** After the faults nothing takes longer than this: the last client comes back, sends again and has its answer. */
+const quietMs = 150_000
+const convergenceMs = 60_000
 
-/** One run: people, nodes, faults for 20 s, and then quiet until everything has its outcome. */
+/** One run: people, nodes, faults for 20 s, and then quiet until everything has its outcome and has arrived. */
 export class World {
   readonly time = new Time()
   readonly random: Random
   readonly store: SimulatedStore
   readonly people: Person[] = []
-  readonly conversations: ConversationId[] = ['c1' as ConversationId, 'c2' as ConversationId]
+  readonly conversations = ['c1', 'c2', 'c3'] as ConversationId[]
+  /** What was posted over HTTP. */
+  readonly posts: { readonly user: UserId; readonly sent: Map<ConversationId, Sent[]> } = {
+    user: 'dan' as UserId,
+    sent: new Map(),
+  }
   readonly absences: Absence[] = []
-  readonly deadLetters: string[] = []
+  /** Up to where heads may never have been told, because the replica that knew them was killed. */
+  readonly untold = new Map<ConversationId, number>()
   readonly violations: string[] = []
+  readonly poison: Poison
   messages: MessagesNode[] = []
   realtime: RealtimeNode[] = []
+  /** What was begun and is not over, beside what people wait for. */
+  busy = 0
   readonly #options: Options
   readonly #broker: SimulatedBroker
-  readonly #cluster: Parameters<typeof startRealtimeNode>[0]['cluster'] = []
+  readonly #cluster: RealtimeNode[] = []
   readonly #outside: Process
   readonly #faults: StoreFaults & BrokerFaults & { adapterLoses: number }
+  readonly #headsEveryMs: number
   #names = 0
-  #busy = 0
 
   constructor(seed: number, options: Options = {}) {
     this.#options = options
+    const { trace } = options
+    const begin = this.time.now()
+    if (trace) this.time.trace = (line) => trace(`${String(this.time.now() - begin).padStart(6)} ${line}`)
     const random = createRandom(seed)
     this.random = random
+    const lot = random.next()
+    this.poison = options.poison ?? (lot < 0.2 ? 'unstorable' : lot < 0.3 ? 'blind' : 'none')
     // Some runs are calm in one respect, so that the faults of another stand alone.
     const often = (probability: number): number => (random.chance(0.3) ? 0 : probability)
     this.#faults = {
@@ -67,9 +96,11 @@ export class World {
       adapterLoses: often(0.05),
       maxDelayMs: random.pick([2, 10, 40]),
       maxLateMs: random.pick([200, 4_000, 12_000]),
+      refusesPoison: this.poison === 'unstorable',
     }
-    this.store = new SimulatedStore(this.time, random, this.#faults, options.brokenStore)
-    this.#broker = new SimulatedBroker(this.time, random, this.#faults)
+    this.#headsEveryMs = random.pick([1_000, 5_000])
+    this.store = new SimulatedStore(this.time, random, this.#faults, options.plants?.brokenStore)
+    this.#broker = new SimulatedBroker(this.time, random, this.#faults, options.plants?.brokerLoses)
     this.#outside = new Process(this.time, 'outside')
   }
 
@@ -79,24 +110,25 @@ export class World {
     for (let i = 0; i < replicas; i++) this.#startMessages()
     for (let i = 0; i < random.between(1, 2); i++) this.#startRealtime()
     for (const name of ['ann', 'bob', 'cid', 'mal']) this.#addPerson(name as UserId)
-    if (!(await this.#until(this.#setUp(), limitMs)))
+    if (!(await this.until(this.#setUp(), 400_000)))
       return void this.violations.push('the set-up never ended')
-    this.#schedule()
-    time.after(faultyMs, () => this.#calm())
     const end = time.now() + faultyMs
-    const done = await time.runUntil(() => time.now() >= end && this.#busy === 0 && this.#quiet(), limitMs)
-    if (!done) this.violations.push(`not everything had its outcome: ${this.#open()}`)
-    // Time for a lost last message to show.
-    const later = time.now() + 30_000
-    for (const person of this.people) for (const id of person.received.keys()) person.catchUp(id, true)
-    await time.runUntil(() => time.now() >= later && this.#quiet(), 120_000)
+    schedule(this)
+    time.after(faultyMs, () => this.#calm())
+    await time.runUntil(() => time.now() >= end, faultyMs + 1_000)
+    if (!(await time.runUntil(() => this.busy === 0 && this.#answered(), quietMs)))
+      this.violations.push(`not everything had its outcome: ${this.#open()}`)
+    // What is lost shows by itself: with the next entry, with the heads, or when a client comes back.
+    await time.runUntil(() => this.#broker.underway === 0 && this.#arrived(), convergenceMs)
   }
 
   /** Runs the world until a promise of ours has settled. */
-  async #until(promise: Promise<unknown>, ms: number): Promise<boolean> {
+  async until(promise: Promise<unknown>, ms: number): Promise<boolean> {
     let settled = false
     promise.then(
-      () => (settled = true),
+      () => {
+        settled = true
+      },
       (error: unknown) => {
         settled = true
         this.violations.push(String(error))
@@ -105,111 +137,123 @@ export class World {
     return this.time.runUntil(() => settled, ms)
   }
 
-  /** A read from outside the nodes, such as the checks make when all is over. */
-  async ask<T>(ask: (node: MessagesNode) => Promise<T>): Promise<T> {
-    const [node] = this.messages
-    if (!node) throw new Error('no node of messages is left')
-    const answer = ask(node)
-    await this.#until(answer, limitMs)
+  /** A read when all is over, by a replica that knows nothing yet: what it answers comes from the store. */
+  async ask<T>(
+    what: string,
+    wrong: string[],
+    ask: (node: MessagesNode) => Promise<T>,
+  ): Promise<T | undefined> {
+    let answer: T | undefined
+    const asked = ask(this.#startMessages()).then(
+      (value) => {
+        answer = value
+      },
+      (error: unknown) => {
+        wrong.push(`${what} cannot be read: ${String(error)}`)
+      },
+    )
+    if (!(await this.until(asked, 60_000))) wrong.push(`${what} is never read`)
     return answer
   }
 
-  #quiet(): boolean {
+  #answered(): boolean {
     return this.people.every((person) => person.settled && person.connected)
   }
 
+  #arrived(): boolean {
+    return this.conversations.every((id) => {
+      const head = this.store.entries.get(id)?.size ?? 0
+      return this.people.every((person) => person.received.get(id)?.length === head)
+    })
+  }
+
   #open(): string {
-    return this.people
+    const open = this.people
       .flatMap((person) => [...person.sent.values()].flat())
       .filter(({ state }) => state === 'waiting' || state === 'out')
       .map(({ clientId, state }) => `${clientId} ${state}`)
-      .join(', ')
+    const shown = open.length > 12 ? [...open.slice(0, 12), `${open.length - 12} more`] : open
+    return [...shown, ...(this.busy > 0 ? [`${this.busy} over HTTP`] : [])].join(', ')
   }
 
   async #setUp(): Promise<void> {
-    const memberIds = this.people.map(({ user }) => user)
-    for (const id of this.conversations) {
-      await this.#command(id, {
-        kind: 'create',
-        conversation: { kind: 'group' },
-        memberIds,
-        senderId: 'ann' as UserId,
-        clientId: 'create',
-        submittedAt: this.#iso(),
-      })
-    }
+    const [first, second] = this.conversations
+    for (const id of [first, second]) await this.create(id as ConversationId, 'ann')
     for (const person of this.people) {
       for (const id of this.conversations) person.follow(id)
       await person.connect(this.random.pick(this.realtime))
     }
   }
 
-  #iso = (): string => new Date(this.time.now()).toISOString()
+  create = (id: ConversationId, creator: string): Promise<unknown> =>
+    this.command(id, {
+      kind: 'create',
+      conversation: { kind: 'group' },
+      memberIds: ['ann', 'bob', 'cid', 'mal', 'dan'] as UserId[],
+      senderId: creator as UserId,
+      clientId: 'create',
+      submittedAt: this.iso(),
+    })
+
+  iso = (): string => new Date(this.time.now()).toISOString()
 
   /** A mutation over HTTP whose caller repeats it until it is answered. */
-  async #command(id: ConversationId, command: Command): Promise<void> {
+  async command(id: ConversationId, command: Command): Promise<{ seq: number }> {
     for (;;) {
-      const node = this.random.pick(this.messages)
       try {
-        await this.#rpc(this.#outside, node.process, () => node.execute(id, command))
-        return
+        return await this.rpc(this.random.pick(this.messages), (node) => node.execute(id, command))
       } catch (error) {
         if (error instanceof ChatError && error.code !== 'unavailable') throw error
-        await this.#wait(200)
+        await this.wait(200)
       }
     }
   }
 
-  #wait = (ms: number): Promise<void> => new Promise((resolve) => this.time.after(ms, resolve))
+  wait = (ms: number): Promise<void> => new Promise((resolve) => this.time.after(ms, resolve))
 
   /** A call from one process to another: refused where that is dead, without an answer where it dies or takes long. */
-  async #rpc<T>(from: Process, to: Process, work: () => Promise<T>): Promise<T> {
+  async rpc<T>(
+    node: MessagesNode,
+    work: (node: MessagesNode) => Promise<T>,
+    from: Process = this.#outside,
+  ): Promise<T> {
+    const { process } = node
     const timeOut = new Promise<never>((_, reject) =>
       from.clock.setTimeout(() => reject(new ChatError('unavailable')), 5_000),
     )
     const answer = from.call(this.random.between(0, 3), this.random.between(0, 3), () => {
-      if (!to.alive) throw new ChatError('unavailable')
-      return new Promise<T>((resolve, reject) => to.enter(() => void work().then(resolve, reject)))
+      if (!process.alive) throw new ChatError('unavailable')
+      return new Promise<T>((resolve, reject) => process.enter(() => void work(node).then(resolve, reject)))
     })
     return Promise.race([answer, timeOut])
   }
 
   readonly #backend: Backend = {
-    entries: (from, id, after) => {
-      const node = this.random.pick(this.messages)
-      return this.#rpc(from, node.process, () => node.entries(id, after))
-    },
-    heads: (from, user) => {
-      const node = this.random.pick(this.messages)
-      return this.#rpc(from, node.process, () => node.heads(user))
-    },
+    entries: (from, id, after) =>
+      this.rpc(this.random.pick(this.messages), (node) => node.entries(id, after), from),
+    heads: (from, user) => this.rpc(this.random.pick(this.messages), (node) => node.heads(user), from),
+    conversation: (from, id) =>
+      this.rpc(this.random.pick(this.messages), (node) => node.conversation(id), from),
   }
 
   #newProcess = (kind: string): Process => new Process(this.time, `${kind}${++this.#names}`)
 
-  #startMessages(): void {
-    const process = this.#newProcess('m')
-    const { store, random } = this
-    const headsEveryMs = this.#options.headsEveryMs ?? random.pick([1_000, 5_000])
-    const plants = this.#options.plants ?? {}
-    const broker = this.#broker
-    const onDeadLetter = (clientIds: string[]): void => void this.deadLetters.push(...clientIds)
-    this.messages.push(
-      startMessagesNode({
-        process,
-        store,
-        broker,
-        logger: silent,
-        plants,
-        toEntry,
-        headsEveryMs,
-        onDeadLetter,
-      }),
-    )
+  #startMessages(): MessagesNode {
+    const node = startMessagesNode({
+      process: this.#newProcess('m'),
+      store: this.store,
+      broker: this.#broker,
+      logger: silent,
+      plants: this.#options.plants ?? {},
+      headsEveryMs: this.#headsEveryMs,
+      blindToPoison: this.poison === 'blind',
+    })
+    this.messages.push(node)
+    return node
   }
 
   #startRealtime(): void {
-    const { batcherLimits } = this.#options
+    const { batcherLimits, delivery } = this.#options.plants ?? {}
     this.realtime.push(
       startRealtimeNode({
         process: this.#newProcess('r'),
@@ -219,6 +263,7 @@ export class World {
         cluster: this.#cluster,
         adapterLoses: () => this.#faults.adapterLoses,
         ...(batcherLimits && { batcherLimits }),
+        ...(delivery && { delivery }),
       }),
     )
   }
@@ -226,99 +271,45 @@ export class World {
   #addPerson(user: UserId): void {
     const person = new Person(user, new Process(this.time, user), {
       entries: this.#backend.entries,
-      onStored: (sent) => this.#checkDurable(person, sent),
+      onStored: (sent) => this.checkDurable(user, sent),
     })
     this.people.push(person)
   }
 
   /** The moment of the acknowledgement: the message must be in the store now, whatever comes after. */
-  #checkDurable(person: Person, { conversation, clientId, seq }: Sent): void {
-    for (const [key, { data }] of this.store.documents) {
-      if (!key.startsWith(`log:${conversation}:`)) continue
-      const block = (JSON.parse(data) as { v: { entries: Entry[] } }).v
-      const found = block.entries.find((entry) => entry.seq === seq)
-      if (found && found.by === person.user && (found as { clientId?: string }).clientId === clientId) return
-    }
+  checkDurable(user: UserId, { conversation, clientId, seq }: Sent): void {
+    const found = this.store.entries.get(conversation)?.get(seq ?? 0)
+    if (found?.kind === 'message' && found.by === user && found.message.clientId === clientId) return
     this.violations.push(`${clientId} was acknowledged at seq ${seq} and is not in the store`)
   }
 
-  #schedule(): void {
-    const { random, time } = this
-    const sends = random.between(8, 30)
-    for (const person of this.people)
-      for (let i = 0; i < sends; i++) {
-        const id = random.chance(0.7) ? this.conversations[0] : this.conversations[1]
-        const bad = this.#options.poison === true && person.user === 'bob' && i === 3
-        const clientId = `${person.user}-${String(i).padStart(3, '0')}${bad ? '!' : ''}`
-        // In bursts, so that there are batches.
-        const at = random.chance(0.5) ? random.between(0, 3) * 4_000 : random.between(0, 15_000)
-        time.after(at, () =>
-          person.send(id as ConversationId, clientId, bad ? poison : `text of ${clientId}`),
-        )
-      }
-    for (let i = 0; i < random.between(0, 3); i++)
-      time.after(random.between(0, 12_000), () => void this.#removeAndAdd(i))
-    for (let i = 0; i < random.between(0, 4); i++)
-      time.after(random.between(0, 18_000), () => this.#disturb())
-    const reconnect = (): void => {
-      for (const person of this.people) if (!person.connected) void person.connect(random.pick(this.realtime))
-      time.after(500, reconnect)
-    }
-    reconnect()
-  }
-
-  /** `mal` is put out of a conversation and taken in again. */
-  async #removeAndAdd(i: number): Promise<void> {
-    this.#busy += 1
-    const user = 'mal' as UserId
-    const id = this.conversations[0] as ConversationId
-    const base = { senderId: 'ann' as UserId, submittedAt: this.#iso() }
-    const absence: Absence = { user, from: this.time.now(), to: Number.POSITIVE_INFINITY }
-    this.absences.push(absence)
-    await this.#command(id, { ...base, kind: 'remove-member', userId: user, clientId: `remove-${i}` })
-    if (this.absences.length === 1) await this.#checkShutOut(id, user)
-    await this.#wait(this.random.between(0, 4_000))
-    await this.#command(id, { ...base, kind: 'add-members', userIds: [user], clientId: `add-${i}` })
-    absence.to = this.time.now()
-    this.#busy -= 1
-  }
-
-  /** Once a removal is answered, no replica shows the conversation to who was removed. */
-  async #checkShutOut(id: ConversationId, user: UserId): Promise<void> {
-    for (const node of [...this.messages]) {
-      const shown = await this.#rpc(this.#outside, node.process, () =>
-        node.conversations.forMember(id, user),
-      ).catch(() => undefined)
-      const back = this.absences.some((absence) => absence.to !== Number.POSITIVE_INFINITY)
-      if (shown && !back && this.absences.length === 1)
-        this.violations.push(`${node.process.name} showed ${id} to ${user} after the removal was answered`)
-    }
-  }
-
-  /** Kills a process and starts another, or stops one for a while. */
-  #disturb(): void {
-    const { random } = this
-    if (random.chance(0.4)) {
-      random.pick([...this.messages, ...this.realtime]).process.stop(random.between(100, 9_000))
-    } else if (random.chance(0.5)) {
-      const victim = random.pick(this.messages)
-      victim.process.alive = false
+  /** Ends a process and starts another of its kind. */
+  replace(victim: MessagesNode | RealtimeNode): void {
+    if (!victim.process.alive) return
+    victim.process.kill()
+    if ('log' in victim) {
+      this.#noteUntold()
       this.messages = this.messages.filter((node) => node !== victim)
       this.#startMessages()
     } else {
-      const victim = random.pick(this.realtime)
-      victim.process.alive = false
       this.realtime = this.realtime.filter((node) => node !== victim)
-      this.#cluster.splice(
-        this.#cluster.findIndex(({ process }) => process === victim.process),
-        1,
-      )
+      this.#cluster.splice(this.#cluster.indexOf(victim), 1)
       this.#startRealtime()
+    }
+  }
+
+  #noteUntold(): void {
+    const since = this.time.now() - 2 * this.#headsEveryMs
+    for (const id of this.conversations) {
+      const head = this.store.entries.get(id)?.size ?? 0
+      const last = this.store.entries.get(id)?.get(head)
+      if (last && (this.store.writtenAt.get(last) ?? 0) > since) this.untold.set(id, head)
     }
   }
 
   #calm(): void {
     for (const fault of ['unclear', 'readFails', 'doubled', 'lost', 'publishFails', 'adapterLoses'] as const)
       this.#faults[fault] = 0
+    this.store.onWrite = undefined
   }
 }
