@@ -1,7 +1,7 @@
 /** What people do and see, in the words of the screen. */
 import { until } from '@parley/testkit'
 import type { Locator, Page } from 'playwright-core'
-import type { Person } from './browser.ts'
+import type { Person } from './people.ts'
 
 export const composer = (page: Page): Locator => page.getByRole('textbox', { name: /^Message/ })
 export const conversation = (page: Page, title: string): Locator =>
