@@ -83,11 +83,20 @@ async function allTopics() {
  * @param {{ profile: import('./profiles.mjs').Profile, dataDir: string, portOffset: number }} options
  * @returns {Promise<Infrastructure>}
  */
-export async function startInfrastructure({ profile, dataDir, portOffset }) {
-  mkdirSync(join(dataDir, 'logs'), { recursive: true })
-  const ports = serverPorts(portOffset)
+export async function startInfrastructure({ profile, ...where }) {
   const all = readResources(resourcePaths(profile))
   demandComponents(all, await neededComponents())
+  return startServers({ all, ...where })
+}
+
+/**
+ * Those that the resources refer to.
+ * @param {{ all: readonly import('./resources.mjs').Resource[], dataDir: string, portOffset: number }} options
+ * @returns {Promise<Infrastructure>}
+ */
+export async function startServers({ all, dataDir, portOffset }) {
+  mkdirSync(join(dataDir, 'logs'), { recursive: true })
+  const ports = serverPorts(portOffset)
   const secrets = loadSecrets(dataDir)
   const { resources, address } = chooseStores(secrets, all)
   const used = requiredSecrets(resources)

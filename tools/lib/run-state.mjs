@@ -67,4 +67,27 @@ export async function takeOver(/** @type {string} */ dataDir) {
   clearRunState(dataDir)
 }
 
+/**
+ * For a tool that works on the data of a stopped Parley: until it clears the run state, nothing starts here.
+ * @param {string} dataDir
+ * @param {number} portOffset
+ * @returns {Promise<(groups: import('./processes.mjs').ProcessId[]) => void>} tells what was started
+ */
+export async function holdDirectory(dataDir, portOffset) {
+  await takeOver(dataDir)
+  const hold = (/** @type {import('./processes.mjs').ProcessId[]} */ groups) =>
+    writeRunState(dataDir, {
+      state: 'starting',
+      supervisor: self(),
+      profile: { broker: '', stores: '' },
+      portOffset,
+      urls: { gateway: '', sidecars: {} },
+      servers: {},
+      apps: {},
+      groups,
+    })
+  hold([])
+  return hold
+}
+
 export const self = () => identify(process.pid) ?? { pid: process.pid, startedAt: '' }

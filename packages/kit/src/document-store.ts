@@ -102,6 +102,10 @@ export function defineFamily<T, M extends Mode>(family: {
   return { prefix, mode, schema, expires }
 }
 
+/** Every family that was declared in this process, by prefix. */
+export const definedFamilies = (): ReadonlyMap<string, { readonly mode: Mode; readonly expires: boolean }> =>
+  modes
+
 /** The store's key. Parts that come from people are encoded by the caller. */
 export function fullKey(family: Family<unknown>, key: string): string {
   // Dapr reserves `||`; PostgreSQL takes no NUL in a text; lone surrogates would all become U+FFFD on the way.

@@ -14,6 +14,22 @@ export function seal(value: unknown, nonce: string, expiresAt: number | undefine
 
 export const ttlMs = (expiresAt: number, now: number): number => Math.max(0, expiresAt - now) + collectAfterMs
 
+/** The text as it was written, whatever a store made of it, and when it expires. Undefined where it is none of ours. */
+export function contentOf(data: unknown): { readonly text: string; readonly expiresAt?: number } | undefined {
+  const text = typeof data === 'string' ? data : toAscii(JSON.stringify(data))
+  const outer = envelope.safeParse(typeof data === 'string' ? parseJson(data) : data)
+  if (!outer.success) return undefined
+  return { text, ...(outer.data.x === undefined ? {} : { expiresAt: outer.data.x }) }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
 export function open<T>(family: Family<T>, key: string, { data, etag }: RawDocument): Stored<T> {
   let content: unknown
   try {
