@@ -47,15 +47,16 @@ function readOptions() {
   const { values } = parse()
   const { service, from, to } = values
   if (!service || !from || !to || from === to) throw new SetupError(`These are the options:\n${usage}`)
-  const portOffset = Number(values['port-offset'] ?? 0)
-  if (!Number.isInteger(portOffset)) throw new SetupError('--port-offset takes a whole number.')
+  const offset = values['port-offset'] ?? '0'
+  if (offset !== 'auto' && !/^\d+$/.test(offset))
+    throw new SetupError('--port-offset takes a whole number or `auto`.')
   return {
     service,
     from,
     to,
     overwrite: values.overwrite === true,
     runDir: resolve(values.data ?? root),
-    portOffset,
+    portOffset: offset === 'auto' ? /** @type {const} */ ('auto') : Number(offset),
     build: values['no-build'] !== true,
   }
 }
@@ -86,8 +87,9 @@ function parse() {
  * @param {ReturnType<typeof readOptions>} options
  * @param {string} daprd
  */
-async function copy({ service: wish, from, to, overwrite, runDir, portOffset }, daprd) {
+async function copy({ service: wish, from, to, overwrite, runDir, portOffset: offset }, daprd) {
   const { startServers } = await import('./lib/infrastructure.mjs')
+  const { choosePortOffset } = await import('./lib/run-file.mjs')
   const { clearRunState, holdDirectory } = await import('./lib/run-state.mjs')
   const { copyStore } = await import('./copy-store/copy.mjs')
   const { familiesOf, serviceOf } = await import('./copy-store/families.mjs')
@@ -96,6 +98,7 @@ async function copy({ service: wish, from, to, overwrite, runDir, portOffset }, 
   const all = [from, to].flatMap((place) => resourceOf(place, service) ?? [])
   const dataDir = join(runDir, '.data')
   mkdirSync(dataDir, { recursive: true })
+  const portOffset = await choosePortOffset(offset)
   const hold = await holdDirectory(dataDir, portOffset)
   try {
     const servers = await startServers({ all, dataDir, portOffset })

@@ -29,7 +29,7 @@ const phases = [
     name: 'Tests over real sidecars',
     concurrency: 1,
     takes: (/** @type {string} */ path) =>
-      /^tests\/dist\/(dapr|web|browser)\/|^tools\/test\/(start|infra|profiles)\./.test(path),
+      /^tests\/dist\/(dapr|web|browser)\/|^tools\/test\/(start|infra|profiles|copy-store)\./.test(path),
   },
 ]
 

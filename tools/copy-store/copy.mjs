@@ -7,7 +7,7 @@ import { SetupError } from '../lib/terminal.mjs'
 /** @typedef {import('./places.mjs').Place} Place */
 /** @typedef {import('@parley/kit').RawStore} RawStore */
 /** @typedef {{ key: string, text: string, expiresAt?: number }} Document */
-/** @typedef {Map<string, string>} Digests key → digest of its text; about 200 bytes each */
+/** @typedef {Map<string, string>} Digests key → digest of its text; about 300 bytes each (measured) */
 /** @typedef {ReadonlyMap<string, { mode: import('@parley/kit').Mode }>} Families */
 
 const batchDocuments = 100
