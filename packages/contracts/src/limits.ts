@@ -19,8 +19,12 @@ export const limits = {
   pushMembers: 100,
 } as const
 
-/** The number of lanes that conversations are spread over: a constant of the whole system, never of one node. */
-export const laneCount = 64
+/**
+ * The number of lanes that conversations are spread over: a constant of the whole system, never of one node. An event is
+ * of one lane, so fewer lanes make larger events under load; where the broker has partitions, it is how many replicas of
+ * `messages` can share the work. docs/adr/0009 has the measurements.
+ */
+export const laneCount = 16
 
 /** The lane of a conversation (FNV-1a, 32 bits): the partition key where the broker has partitions. */
 export function laneOf(conversationId: string): number {

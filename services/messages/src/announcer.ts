@@ -16,7 +16,7 @@ type RejectedItem = MessageRejected['items'][number]
 const eventBytes = 128 * 1024
 /** 80 bytes each at most. */
 const headsPerEvent = 1_500
-const announced = { items: 128, inFlight: 8 } as const
+const announced = { items: 128, inFlight: 4 } as const
 
 export interface Announcer {
   /** Resolves when the broker has the event. What waits for several conversations goes out as one event. */

@@ -13,8 +13,8 @@ export const batcherLimits = {
   batchItems: 64,
   /** Of one event, encoded. */
   eventBytes: 128 * 1024,
-  /** 4, 8 and 16 carry the same on two cores (1,200 msg/s over embedded Dapr); fewer leave more to the others. */
-  eventsInFlight: 8,
+  /** Fewer make larger events under load: on two busy cores 4 answer in about half the time of 8 (docs/adr/0009). */
+  eventsInFlight: 4,
   /** Of all conversations together; more are answered `overloaded`. */
   queuedItems: 20_000,
   outcomeMs: 2_000,
