@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { after, before, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { login, logout, subscribe } from '@parley/contracts'
 import { until } from '@parley/testkit'
 import { type RealSystem, startReal } from './start.ts'
@@ -75,5 +78,15 @@ describe('over real sidecars', () => {
     }
     await laptop.message('news 3')
     assert.deepEqual([chat.push.count(bob.id), chat.push.count(eve.id)], [0, 3])
+  })
+
+  it('the demo loses its connections on the way, and finds that all is well', async () => {
+    const script = fileURLToPath(new URL('../../../tools/demo.mjs', import.meta.url))
+    const args = [script, '--url', chat.parley.url, '--messages', '90']
+    // Rejects, with all that was printed, where it ends with another code than 0.
+    const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 300_000 })
+    assert.match(stdout, /✓ stored +90 of 90\n.*✓ delivered +90 of 90 to Ada, 90 of 90 to Bob\n/s)
+    assert.match(stdout, /✓ duplicates +0\n/)
+    assert.match(stdout, /All is well/)
   })
 })
