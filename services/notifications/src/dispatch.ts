@@ -2,7 +2,6 @@ import type { Clock, Logger } from '@parley/kit'
 import type { Courier } from './courier.ts'
 import type { Outbox, OutboxEntry } from './outbox.ts'
 
-
 /** Pushes under way at once. As many more wait in the outbox as fit, and then with the broker. */
 const atOnce = 32
 
