@@ -9,7 +9,7 @@ import { dim, exitWith, SetupError, say, step, warn } from './lib/terminal.mjs'
 
 const usage = `npm run bench -- [options]
   --profile <name>        embedded (the default), redis
-  --quick                 short and rough: a minute or two instead of six
+  --quick                 short and rough: about two minutes instead of eight
   --json <file>           writes all numbers there, too
   --cpu-prof <directory>  what each Node process of Parley spends its time on, for Chrome's developer tools`
 

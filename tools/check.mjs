@@ -1,9 +1,11 @@
 // npm run check: format, lint with the import arrows, and types. `-- --write` mends what can be mended.
+import { readArguments } from './lib/options.mjs'
 import { buildSources, demandNode, installDependencies } from './lib/prepare.mjs'
 import { root } from './lib/root.mjs'
 import { exitWith, run, SetupError, step } from './lib/terminal.mjs'
 
-const write = process.argv.includes('--write')
+const usage = `npm run check [-- --write]
+  --write    mends what can be mended`
 
 /**
  * @param {string} name
@@ -17,6 +19,7 @@ const tool = (name, script, args) =>
   })
 
 try {
+  const { write } = readArguments(usage, { write: { type: 'boolean' } }).values
   demandNode()
   await installDependencies()
   // Biome's rules hold the import arrows, too: biome.json, overrides.

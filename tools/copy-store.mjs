@@ -1,8 +1,8 @@
 // npm run copy-store: moves the documents of a service from one store to another while Parley is stopped.
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
 import { provideDapr } from './dapr.mjs'
+import { readArguments } from './lib/options.mjs'
 import { buildSources, demandNode, installDependencies } from './lib/prepare.mjs'
 import { root } from './lib/root.mjs'
 import { bold, dim, exitWith, SetupError, say, step } from './lib/terminal.mjs'
@@ -44,7 +44,17 @@ try {
 process.exit(0)
 
 function readOptions() {
-  const { values } = parse()
+  const text = /** @type {const} */ ({ type: 'string' })
+  const flag = /** @type {const} */ ({ type: 'boolean' })
+  const { values } = readArguments(usage, {
+    service: text,
+    from: text,
+    to: text,
+    overwrite: flag,
+    data: text,
+    'port-offset': text,
+    'no-build': flag,
+  })
   const { service, from, to } = values
   if (!service || !from || !to || from === to) throw new SetupError(`These are the options:\n${usage}`)
   const offset = values['port-offset'] ?? '0'
@@ -58,28 +68,6 @@ function readOptions() {
     runDir: resolve(values.data ?? root),
     portOffset: offset === 'auto' ? /** @type {const} */ ('auto') : Number(offset),
     build: values['no-build'] !== true,
-  }
-}
-
-function parse() {
-  const text = /** @type {const} */ ({ type: 'string' })
-  const flag = /** @type {const} */ ({ type: 'boolean' })
-  try {
-    return parseArgs({
-      options: {
-        service: text,
-        from: text,
-        to: text,
-        overwrite: flag,
-        data: text,
-        'port-offset': text,
-        'no-build': flag,
-      },
-    })
-  } catch (error) {
-    throw new SetupError(
-      `${/** @type {Error} */ (error).message.split('. ')[0]}. These are the options:\n${usage}`,
-    )
   }
 }
 

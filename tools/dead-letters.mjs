@@ -2,13 +2,21 @@
 // again. It asks `messages` through its sidecar, as only the operator of this machine can: the gateway has no way there.
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
+import { readArguments } from './lib/options.mjs'
 import { root } from './lib/root.mjs'
 import { readRunState } from './lib/run-state.mjs'
 import { bold, exitWith, SetupError, say } from './lib/terminal.mjs'
 
+const usage = `npm run dead-letters [-- --replay [id…]]
+  --replay [id…]        sends them again: all, or these
+  --data <directory>    where .data/ is of the Parley that runs here`
+
 try {
-  const { values, positionals } = readArguments()
+  const { values, positionals } = readArguments(
+    usage,
+    { replay: { type: 'boolean' }, data: { type: 'string' } },
+    { positionals: true },
+  )
   const ask = connect(join(resolve(values.data ?? root), '.data'))
   if (values.replay) {
     const { replayed } = await ask('POST', '/replay', positionals.length > 0 ? { ids: positionals } : {})
@@ -20,19 +28,6 @@ try {
   }
 } catch (error) {
   exitWith(error)
-}
-
-function readArguments() {
-  try {
-    return parseArgs({
-      options: { replay: { type: 'boolean' }, data: { type: 'string' } },
-      allowPositionals: true,
-    })
-  } catch (error) {
-    throw new SetupError(
-      `${/** @type {Error} */ (error).message.split('. ')[0]}. Known are: --replay [id…], --data <directory>.`,
-    )
-  }
 }
 
 /** @param {string} dataDir */

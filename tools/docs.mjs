@@ -1,21 +1,25 @@
-// Writes docs/openapi.json and docs/asyncapi.json from the contracts. The contracts' tests fail while they are stale.
-import { spawnSync } from 'node:child_process'
+// npm run docs: docs/openapi.json and docs/asyncapi.json from the contracts, whose tests fail while they are stale.
 import { writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
+import { readArguments } from './lib/options.mjs'
+import { buildSources, demandNode, installDependencies } from './lib/prepare.mjs'
+import { root } from './lib/root.mjs'
+import { exitWith, say } from './lib/terminal.mjs'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
-const build = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-b', 'packages/contracts'], {
-  cwd: root,
-  stdio: 'inherit',
-})
-if (build.status !== 0) process.exit(1)
-
-const { openApiDocument } = await import('../packages/contracts/dist/openapi.js')
-const { asyncApiDocument } = await import('../packages/contracts/dist/asyncapi.js')
-for (const [name, document] of [
-  ['openapi', openApiDocument()],
-  ['asyncapi', asyncApiDocument()],
-]) {
-  writeFileSync(`${root}docs/${name}.json`, `${JSON.stringify(document, null, 2)}\n`)
-  console.log(`docs/${name}.json`)
+try {
+  readArguments('npm run docs    writes docs/openapi.json and docs/asyncapi.json from the contracts', {})
+  demandNode()
+  await installDependencies()
+  await buildSources()
+  const { openApiDocument } = await import('../packages/contracts/dist/openapi.js')
+  const { asyncApiDocument } = await import('../packages/contracts/dist/asyncapi.js')
+  for (const [name, document] of Object.entries({
+    openapi: openApiDocument(),
+    asyncapi: asyncApiDocument(),
+  })) {
+    writeFileSync(join(root, `docs/${name}.json`), `${JSON.stringify(document, null, 2)}\n`)
+    say(`docs/${name}.json`)
+  }
+} catch (error) {
+  exitWith(error)
 }

@@ -8,14 +8,17 @@ import { spec } from 'node:test/reporters'
 import { inspect } from 'node:util'
 import { provideDapr } from './dapr.mjs'
 import { provideFerretdb } from './lib/ferretdb.mjs'
+import { readArguments } from './lib/options.mjs'
 import { providePrograms } from './lib/packages.mjs'
 import { buildSources, demandNode, installDependencies } from './lib/prepare.mjs'
 import { root } from './lib/root.mjs'
 import { complain, dim, exitWith, run, SetupError, say, step, warn } from './lib/terminal.mjs'
 
-const args = process.argv.slice(2)
-const verbose = args.includes('--verbose')
-const filters = args.filter((arg) => !arg.startsWith('--'))
+const usage = `npm test [-- part/of/a/path …] [-- --verbose]
+  part/of/a/path    only the test files that have one of these in their path
+  --verbose         shows each test`
+
+const { verbose, filters } = readOptions()
 
 /** What a file needs decides when it runs: alone it has the ports, the processor and the clock to itself. */
 const phases = [
@@ -60,6 +63,19 @@ try {
 say()
 say(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)
 process.exit(total.failed > 0 || total.passed === 0 ? 1 : 0)
+
+function readOptions() {
+  try {
+    const { values, positionals } = readArguments(
+      usage,
+      { verbose: { type: 'boolean', default: false } },
+      { positionals: true },
+    )
+    return { verbose: values.verbose, filters: positionals }
+  } catch (error) {
+    exitWith(error)
+  }
+}
 
 /** Format, lint, import arrows and the types of the tools count as one test. */
 async function check() {

@@ -52,6 +52,28 @@ export function readOptions(command, args) {
   }
 }
 
+/**
+ * The arguments of a command that has few options: `--help` prints the usage, what it does not know ends it with it.
+ * @template {NonNullable<import('node:util').ParseArgsConfig['options']>} O
+ * @param {string} usage
+ * @param {O} own
+ * @param {{ positionals?: boolean }} [more]
+ */
+export function readArguments(usage, own, { positionals = false } = {}) {
+  try {
+    const help = /** @type {const} */ ({ type: 'boolean', short: 'h' })
+    const parsed = parseArgs({ options: { ...own, help }, allowPositionals: positionals })
+    if (/** @type {{ help?: boolean }} */ (parsed.values).help) {
+      console.log(usage)
+      process.exit(0)
+    }
+    return parsed
+  } catch (error) {
+    const what = /** @type {Error} */ (error).message.split('. ')[0]
+    throw new SetupError(`${what}. This is how it goes:\n${usage}`)
+  }
+}
+
 function parse(/** @type {readonly string[]} */ args) {
   try {
     return parseArgs({ args: [...args], options, strict: true, allowPositionals: false })

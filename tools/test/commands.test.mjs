@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { root } from '../lib/root.mjs'
+
+/** @type {Record<string, string>} */
+const scripts = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).scripts
+const files = Object.entries(scripts).map(
+  ([name, command]) => /** @type {const} */ ([name, command.replace(/^node /, '')]),
+)
+
+/**
+ * @param {string} file
+ * @param {string} argument
+ * @returns {Promise<{ code: unknown, out: string, err: string }>}
+ */
+const run = (file, argument) =>
+  new Promise((resolve) => {
+    execFile(process.execPath, [file, argument], { cwd: root, timeout: 60_000 }, (error, out, err) =>
+      resolve({ code: error ? error.code : 0, out, err }),
+    )
+  })
+
+describe('what every command of package.json answers', () => {
+  for (const [name, file] of files) {
+    test(`${name} --help`, async () => {
+      const { code, out } = await run(file, '--help')
+      assert.equal(code, 0)
+      assert.match(out, name === 'start' || name === 'test' ? /^npm \w+ / : new RegExp(`^npm run ${name}\\b`))
+    })
+    test(`${name} with an option that is not known`, async () => {
+      const { code, out, err } = await run(file, '--no-such-option')
+      assert.equal(code, 1)
+      assert.equal(out, '', 'nothing was begun')
+      assert.match(err, /Unknown option '--no-such-option'/)
+      assert.doesNotMatch(err, /\n +at /, 'no stack')
+    })
+  }
+})
