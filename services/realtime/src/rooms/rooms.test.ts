@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
 import { conversationChanged, messageStored } from '@parley/contracts'
+import { at } from '../testing/builders.ts'
 import { eventually, type Realtime, startRealtime } from '../testing/harness.ts'
 
 let chat: Realtime
@@ -89,6 +90,32 @@ describe('delivery', () => {
     await chat.tell(room, chat.append(room, chat.message(room)))
     await ann.next('entry', 2)
     assert.deepEqual(ann.seqs(), [2, 3])
+  })
+
+  it('goes on for whoever is brought in while the last one leaves', async () => {
+    let answer = () => {}
+    const asked = new Promise<void>((resolve) => {
+      answer = resolve
+    })
+    chat = await startRealtime({
+      answers: {
+        async internalConversation() {
+          await asked
+          const conversation = { id: 'room', kind: 'group', createdAt: at, createdBy: 'ann', memberCount: 1 }
+          return { conversation, memberIds: ['bob'] }
+        },
+      },
+    })
+    const room = chat.room('room', 'ann')
+    const [ann, bob] = [await chat.ready('ann'), await chat.ready('bob')]
+    const handedOver = [chat.member(room, 'bob', 'added'), chat.member(room, 'ann', 'removed')]
+    await chat.tell(room, chat.append(room, ...handedOver))
+    await ann.next('conversation:removed')
+    answer()
+    await bob.next('conversation:added')
+    await chat.tell(room, chat.append(room, chat.message(room)))
+    await bob.next('entry', 3)
+    assert.deepEqual(bob.seqs(), [1, 2, 3])
   })
 
   it('brings in everybody of a new conversation, whichever of its events comes first', async () => {

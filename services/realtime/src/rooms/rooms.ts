@@ -72,7 +72,8 @@ export function createRooms(deps: {
 
   adapter.on('delete-room', (room: string) => {
     const id = conversationOf(room)
-    if (id) delivery.untrack(id)
+    // Whoever is being added comes into a room that is empty now: `settled` looks again.
+    if (id && !additions.isPending(id)) delivery.untrack(id)
   })
 
   function welcome(userId: UserId, conversation: Conversation, entries: readonly Entry[]): void {
