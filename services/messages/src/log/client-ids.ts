@@ -1,7 +1,7 @@
 import type { Command } from '@parley/contracts'
 import type { Clock, DocumentStore } from '@parley/kit'
 import { coalesce } from './coalesce.ts'
-import { isLapsed } from './refusal.ts'
+import { inForce } from './refusal.ts'
 import { commandKey, families, keys, type Sent, type StoredEntry } from './stored.ts'
 import type { View } from './view.ts'
 
@@ -23,8 +23,8 @@ export function createLookUp(store: DocumentStore, clock: Clock): LookUp {
 
   return async (view, command) => {
     const { senderId, clientId } = command
-    const record =
-      view.ids.get(commandKey(senderId, clientId)) ?? (await readSent(keys.sent(view.id, senderId, clientId)))
-    return record && 'refused' in record && isLapsed(record, command, clock.now()) ? undefined : record
+    const inTail = inForce(view.ids.get(commandKey(senderId, clientId)), command, clock.now())
+    // Where what the tail says has lapsed, a later refusal may stand in the store.
+    return inTail ?? inForce(await readSent(keys.sent(view.id, senderId, clientId)), command, clock.now())
   }
 }

@@ -1,7 +1,7 @@
 import type { Command } from '@parley/contracts'
 import type { Clock, DocumentStore } from '@parley/kit'
 import { type Decision, decide } from './decide.ts'
-import { commandKey, families, keys, type RefusedRecord, type Sent } from './stored.ts'
+import { commandKey, families, keys, type RefusedRecord, type Sent, type StoredEntry } from './stored.ts'
 import type { View } from './view.ts'
 import type { Views } from './views.ts'
 
@@ -55,7 +55,8 @@ export async function settleRefusal(
       continue
     }
     await views.readForward(view)
-    if (view.ids.has(commandKey(command.senderId, command.clientId))) return 'reconsider'
+    const logged = view.ids.get(commandKey(command.senderId, command.clientId))
+    if (inForce(logged, command, clock.now())) return 'reconsider'
     const refused = refuses()
     if (!refused) {
       if (await write({ ...known, phase: 'withdrawn' }, found?.etag)) return 'reconsider'
@@ -78,8 +79,14 @@ export const refusedForGood = (refused: Refusal, submittedBy: string, now: numbe
   submittedBy,
 })
 
-/** Whether a refusal on record says nothing about this copy of the command. */
-export function isLapsed(
+/** What is on record, unless it says nothing about this copy of the command. */
+export const inForce = <T extends StoredEntry | Sent>(
+  record: T | undefined,
+  command: Pick<Command, 'submittedAt'>,
+  now: number,
+): T | undefined => (record && 'refused' in record && isLapsed(record, command, now) ? undefined : record)
+
+function isLapsed(
   { phase, until, submittedBy }: RefusedRecord,
   { submittedAt }: Pick<Command, 'submittedAt'>,
   now: number,
