@@ -87,9 +87,17 @@ export function createMessagesApp(deps: MessagesDeps): MessagesApp {
   async function tellHeads(): Promise<void> {
     try {
       for (const heads of announcer.takeHeads()) await sidecar.publish(conversationChanged, { heads })
-      await log.trimMemory()
     } catch (error) {
       logger.warn({ err: error }, 'the heads could not be told; the next ones will be')
+    }
+  }
+
+  /** Also while the broker is away: what is read meanwhile takes memory. */
+  async function trimMemory(): Promise<void> {
+    try {
+      await log.trimMemory()
+    } catch (error) {
+      logger.warn({ err: error }, 'memory could not be trimmed; it will be tried again')
     }
   }
 
@@ -97,7 +105,10 @@ export function createMessagesApp(deps: MessagesDeps): MessagesApp {
   return {
     http,
     start() {
-      interval = everyInterval(clock, headsIntervalMs, tellHeads)
+      interval = everyInterval(clock, headsIntervalMs, async () => {
+        await tellHeads()
+        await trimMemory()
+      })
     },
     async drain() {
       draining = true

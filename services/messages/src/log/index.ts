@@ -1,8 +1,9 @@
 import type { ConversationId } from '@parley/contracts'
-import type { Clock, DocumentStore, Logger } from '@parley/kit'
+import { ChatError, type Clock, type DocumentStore, type Logger } from '@parley/kit'
 import { createHistory, type History } from './history.ts'
 import { createProjector, type Projector } from './projector.ts'
 import type { StoredEntry } from './stored.ts'
+import type { View } from './view.ts'
 import { createViews, type Views } from './views.ts'
 import { createWriter, type TailLimits, tailLimits, type Writer } from './writer.ts'
 
@@ -29,13 +30,25 @@ export function createConversationLog(deps: {
   const views = createViews(deps.store, deps.maxViews, deps.logger)
   const projector = createProjector(deps.store, views, deps.writeInboxes)
   const writer = createWriter({ ...deps, views, projector, tail: deps.tail ?? tailLimits })
+
+  /** One that cannot be projected stays, and must not keep all the others in memory, too. */
+  async function isProjected(view: View): Promise<boolean> {
+    try {
+      return await projector.project(view)
+    } catch (error) {
+      if (error instanceof ChatError && error.code === 'unavailable') throw error
+      deps.logger.error({ err: error, conversation: view.id }, 'a conversation cannot be projected')
+      return false
+    }
+  }
+
   return {
     views,
     writer,
     history: createHistory(deps.store),
     projector,
     async trimMemory() {
-      for (const view of views.overflow()) if (await projector.project(view)) views.forget(view)
+      for (const view of views.overflow()) if (await isProjected(view)) views.forget(view)
     },
   }
 }
