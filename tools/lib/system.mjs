@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { startInfrastructure } from './infrastructure.mjs'
 import { demandFreePorts } from './ports.mjs'
 import { chooseProfile, resourcePaths } from './profiles.mjs'
+import { root } from './root.mjs'
 import { portsOf, readRunFile } from './run-file.mjs'
 import { clearRunState, self, takeOver, writeRunState } from './run-state.mjs'
 import { Supervisor, watchAll } from './supervisor.mjs'
@@ -188,12 +189,14 @@ function forgetNames(dataDir) {
 
 /** @param {System} system */
 export function showHowToGoOn(system) {
+  const { runDir } = system.options
+  const demo = runDir === root ? 'npm run demo' : `npm run demo -- --data ${runDir}`
   say()
   say(`Parley runs: ${system.gatewayUrl}`)
   say()
   say('  Open it in two windows (one of them private), sign up as two people, and chat.')
   say(`  The API with its description: ${system.gatewayUrl}/api/docs`)
-  say('  Two real clients, 1,000 messages, a verdict: npm run demo')
+  say(`  Two real clients, 1,000 messages, a verdict: ${demo}`)
   say('  Ctrl-C stops everything; what was said is there again at the next start.')
   say()
 }
