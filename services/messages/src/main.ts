@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { componentNames, getJwks } from '@parley/contracts'
 import {
@@ -13,6 +14,9 @@ import {
 import { createMessagesApp } from './app.ts'
 
 const config = parseConfig(serviceConfig, process.env)
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string
+}
 const logger = createLogger('messages', config.logLevel)
 const { appApiToken, daprApiToken } = config
 const sidecar = createSidecar({
@@ -27,7 +31,7 @@ const app = createMessagesApp({
   sidecar,
   clock: systemClock,
   logger,
-  version: process.env.npm_package_version ?? '0.1.0',
+  version,
   rateLimits: config.rateLimits,
   verifyToken: createTokenVerifier({ jwks: () => sidecar.invoke(getJwks) }),
   ...(appApiToken === undefined ? {} : { appApiToken }),
