@@ -81,6 +81,9 @@ export function createProjector(
   }
 }
 
-/** Whether what is on record came after what is in the log: an entry is for ever, of two refusals the later one counts. */
+/**
+ * Whether what is on record came after what is in the log: an entry is for ever, of two final refusals the later one
+ * counts. One that nobody has settled yet is no last word.
+ */
 const isNewer = (stored: Sent, logged: Sent): boolean =>
-  'seq' in stored || ('until' in logged && stored.until > logged.until)
+  'seq' in stored || (stored.phase === 'final' && 'until' in logged && stored.until > logged.until)

@@ -3,6 +3,8 @@ import { it } from 'node:test'
 import type { Command, ConversationId, UserId } from '@parley/contracts'
 import { createLogger, type DocumentStore, memoryDocumentStore, newId, systemClock } from '@parley/kit'
 import { createConversationLog } from './index.ts'
+import { refusalMs } from './refusal.ts'
+import { families, keys } from './stored.ts'
 
 const room = 'g_room' as ConversationId
 const ann = 'ann' as UserId
@@ -32,7 +34,7 @@ function start() {
     maxViews: 10,
   })
   const submit = (command: Command) => log.writer.submit(room, command)
-  return { log, submit }
+  return { log, submit, store: memory }
 }
 
 const base = (senderId: UserId, clientId: string) => ({ senderId, clientId, submittedAt: at(0) })
@@ -62,4 +64,19 @@ it('what was given up and is sent again by who is no member any more is refused,
   await submit(add)
   const copy = await submit(message(at(1)))
   assert.equal(copy.outcome === 'refused' && copy.refusal.code, 'conversation_not_found')
+})
+
+it('a refusal that nobody has settled does not outlive the one that is in the log', async () => {
+  const { log, submit, store } = start()
+  await submit(create)
+  const refusal = { code: 'internal', message: 'It was set aside.' } as const
+  await log.writer.submit(room, { ...base(bob, 'one'), kind: 'give-up', refusal })
+  // Another replica, which had not read so far, was about to refuse a copy.
+  const key = keys.sent(room, bob, 'one')
+  const refused = { code: 'conversation_not_found', message: '' } as const
+  const until = Date.now() + 2 * refusalMs
+  await store.create(families.sent, key, { refused, phase: 'tentative', until })
+  await log.projector.project(await log.views.load(room))
+  const copy = await submit(message(at(0)))
+  assert.equal(copy.outcome === 'refused' && copy.refusal.code, 'internal')
 })
