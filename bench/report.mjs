@@ -55,6 +55,9 @@ export function resultTable(parley, relay, plan, name) {
   rows.push(['processor seconds per 1,000 messages'])
   add(`  at ${steady.perSecond} msg/s`, seconds, (results) => perThousand(results.steady))
   add('  at the highest rate', seconds, ({ capacity: { highest } }) => highest && perThousand(highest))
+  rows.push(['cores that others used meanwhile'])
+  add(`  at ${steady.perSecond} msg/s`, seconds, (results) => results.steady.othersCores)
+  add('  at the highest rate', seconds, ({ capacity: { highest } }) => highest?.othersCores)
   return layOut(rows)
 }
 

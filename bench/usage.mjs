@@ -1,6 +1,7 @@
 // Processor time and memory of processes, as the operating system counts them.
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { cpus } from 'node:os'
 import { listProcesses } from '../tools/lib/processes.mjs'
 
 /**
@@ -51,6 +52,10 @@ export const sum = (list) =>
     }),
     { cpuSeconds: 0, memoryMiB: 0 },
   )
+
+/** Seconds that all processors together have worked since the machine started. */
+export const busySeconds = () =>
+  cpus().reduce((total, { times: { user, nice, sys, irq } }) => total + (user + nice + sys + irq) / 1000, 0)
 
 /**
  * @param {number} pid

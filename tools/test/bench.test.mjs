@@ -26,6 +26,9 @@ test('the load: every message is counted, and timed from when it was due', async
   )
   assert.ok(result.ack.p50 > 0 && result.ack.p50 <= result.ack.p99)
   assert.ok(result.recipient.p99 < Number.POSITIVE_INFINITY)
+  assert.ok((result.usage.relay?.cpuSeconds ?? 0) > 0)
+  assert.ok(result.othersCores >= 0)
+  assert.deepEqual(Object.keys(result.usage), ['relay'])
 })
 
 test('the load: a loss is seen, and has no latency', async (t) => {
