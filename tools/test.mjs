@@ -14,11 +14,13 @@ import { buildSources, demandNode, installDependencies } from './lib/prepare.mjs
 import { root } from './lib/root.mjs'
 import { complain, dim, exitWith, run, SetupError, say, step, warn } from './lib/terminal.mjs'
 
-const usage = `npm test [-- part/of/a/path …] [-- --verbose]
+const usage = `npm test [-- part/of/a/path …] [-- --long] [-- --verbose]
   part/of/a/path    only the test files that have one of these in their path
+  --long            also what takes long: every broker, and what it is put through
   --verbose         shows each test`
 
-const { verbose, filters } = readOptions()
+const { verbose, long, filters } = readOptions()
+if (long) process.env.PARLEY_LONG_TESTS = '1'
 
 /** What a file needs decides when it runs: alone it has the ports, the processor and the clock to itself. */
 const phases = [
@@ -32,7 +34,9 @@ const phases = [
     name: 'Tests over real sidecars',
     concurrency: 1,
     takes: (/** @type {string} */ path) =>
-      /^tests\/dist\/(dapr|web|browser)\/|^tools\/test\/(start|infra|profiles|copy-store)\./.test(path),
+      /^tests\/dist\/(brokers|dapr|web|browser)\/|^tools\/test\/(start|infra|profiles|copy-store)\./.test(
+        path,
+      ),
   },
 ]
 
@@ -68,10 +72,10 @@ function readOptions() {
   try {
     const { values, positionals } = readArguments(
       usage,
-      { verbose: { type: 'boolean', default: false } },
+      { verbose: { type: 'boolean', default: false }, long: { type: 'boolean', default: false } },
       { positionals: true },
     )
-    return { verbose: values.verbose, filters: positionals }
+    return { verbose: values.verbose, long: values.long, filters: positionals }
   } catch (error) {
     exitWith(error)
   }

@@ -60,7 +60,7 @@ export const serverPorts = (offset) => ({
  */
 
 /** @type {Record<string, Server>} */
-const servers = {
+export const servers = {
   postgres: { start: startPostgres },
   redis: { provide: () => demandProgram('redis-server', 'redis-url'), start: startRedis },
   mqtt: { start: ({ port, password }) => startMqtt({ port, password, onWarning: warn }) },

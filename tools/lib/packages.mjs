@@ -7,6 +7,7 @@ import { run, SetupError, step, warn } from './terminal.mjs'
 const programs = {
   nginx: 'nginx-light',
   'redis-server': 'redis-server',
+  'rabbitmq-server': 'rabbitmq-server',
   sqlite3: 'sqlite3',
   chromium: 'chromium',
 }

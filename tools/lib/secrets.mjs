@@ -11,7 +11,7 @@ import { SetupError } from './terminal.mjs'
  * The servers that can be ours: where one is, in the words that its components take.
  * @type {Record<string, (port: number, password: string) => string>}
  */
-const ourAddress = {
+export const ourAddress = {
   postgres: (port, password) =>
     `host=127.0.0.1 port=${port} user=parley password=${password} dbname=parley sslmode=disable`,
   mqtt: (port, password) => `mqtt://parley:${password}@127.0.0.1:${port}`,

@@ -13,14 +13,19 @@ export interface RealSystem {
   close(): Promise<void>
 }
 
-/** @param args more options of `npm start` */
-export async function startReal(args: readonly string[] = []): Promise<RealSystem> {
+/**
+ * @param args more options of `npm start`
+ * @param directory where its `.data/` is; a new one where it is left out
+ */
+export async function startReal(args: readonly string[] = [], directory?: string): Promise<RealSystem> {
   const push = await startPushService()
   const env = { PARLEY_PUSH_ALLOW_LOOPBACK: 'true', NODE_EXTRA_CA_CERTS: push.caFile }
-  const parley = await startParley({ args, env }).catch(async (error) => {
-    await push.close()
-    throw error
-  })
+  const parley = await startParley({ args, env, ...(directory === undefined ? {} : { directory }) }).catch(
+    async (error) => {
+      await push.close()
+      throw error
+    },
+  )
   const shapes = createShapes()
   const door = createDoor(parley.url, shapes)
   return {
