@@ -3,6 +3,8 @@ import type { State, StoredEntry, StoredMessage } from './stored.ts'
 
 /** How many of the newest mentions of a member are kept: a count of unread mentions ends there. */
 export const mentionsKept = 100
+/** In a large conversation fewer, or the state of 5,000 members would not fit the 4 MiB of a request to the sidecar. */
+const large = { members: 500, mentionsKept: 20 } as const
 
 export interface MemberState {
   role: Role
@@ -74,11 +76,12 @@ function applyMessage(fold: Fold, message: StoredMessage): void {
     sender.postedSeq = message.seq
     sender.postedCount = fold.count
   }
+  const kept = fold.memberCount > large.members ? large.mentionsKept : mentionsKept
   for (const mentioned of message.mentions ?? []) {
     const member = fold.members.get(mentioned)
     if (!member) continue
     member.mentions.push(message.seq)
-    if (member.mentions.length > mentionsKept) member.mentions.shift()
+    if (member.mentions.length > kept) member.mentions.splice(0, member.mentions.length - kept)
   }
 }
 
