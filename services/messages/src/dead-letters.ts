@@ -106,7 +106,12 @@ export function createDeadLetters(deps: {
       if (recent.has(nameOf(app, event.id))) return
       const id = event.id || newId()
       const letter = { id, app, topic: topicOf(event), reason: reasonOf(event), receivedAt: iso(), event }
-      await write(letter)
+      await write(letter).catch((error: unknown) => {
+        if (error instanceof ChatError && error.code === 'unavailable') throw error
+        // What one store operation chokes on, the next one may, too. The letter itself must not be poison.
+        logger.error({ err: error, event }, 'a dead letter is kept without its data')
+        return write({ ...letter, reason: `${letter.reason}; the store refuses its data`, event: { id } })
+      })
       logger.error({ id, app, topic: letter.topic, reason: letter.reason }, 'a dead letter is kept')
     },
     async list() {
@@ -118,9 +123,10 @@ export function createDeadLetters(deps: {
       let replayed = 0
       for await (const { key, stored } of all()) {
         const { value, etag } = stored
-        if (!isKnown(value.topic)) continue
+        const data = again(value, iso())
+        if (!isKnown(value.topic) || data === undefined) continue
         if (ids ? !ids.includes(value.id) : value.replayedAt !== undefined) continue
-        await sidecar.publishRaw(value.topic, again(value, iso()))
+        await sidecar.publishRaw(value.topic, data)
         await store.replace(family, key, { ...value, replayedAt: iso() }, etag)
         replayed += 1
       }
@@ -154,7 +160,7 @@ const commandsIn = z.looseObject({
 
 /** The data of the event as it is published again. */
 function again({ topic, event }: DeadLetter, submittedAt: string): unknown {
-  const { data } = z.looseObject({ data: z.unknown() }).parse(event)
+  const { data } = z.looseObject({ data: z.unknown().optional() }).parse(event)
   const aside = setAside.safeParse(data)
   const original = aside.success ? aside.data.data : data
   const submitted = topic === messageSubmitted.topic ? commandsIn.safeParse(original).data : undefined
