@@ -1,82 +1,114 @@
 import assert from 'node:assert/strict'
-import { it } from 'node:test'
-import type { Command, ConversationId, UserId } from '@parley/contracts'
-import { createLogger, type DocumentStore, memoryDocumentStore, newId, systemClock } from '@parley/kit'
-import { createConversationLog } from './index.ts'
-import { refusalMs } from './refusal.ts'
-import { families, keys } from './stored.ts'
+import { describe, it } from 'node:test'
+import { add, at, post, remove } from '../testing/builders.ts'
+import { say, startLog } from '../testing/start-log.ts'
+import { inForce, refusalMs, refusedForGood, settleRefusal } from './refusal.ts'
+import { families, keys, type RefusedRecord, type Sent } from './stored.ts'
 
-const room = 'g_room' as ConversationId
-const ann = 'ann' as UserId
-const bob = 'bob' as UserId
-const at = (second: number): string => new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString()
+const refused = { code: 'conversation_not_found', message: 'no' } as const
+const key = keys.sent('room', 'bob', 'b1')
+const record = (phase: RefusedRecord['phase'], more: Partial<RefusedRecord> = {}): RefusedRecord => ({
+  refused,
+  phase,
+  until: Date.parse(at) + refusalMs,
+  ...more,
+})
 
-/** A turn that never ends would hold the process: after so many reads the store fails. */
-const mostReads = 200
+async function begin(...people: string[]) {
+  const log = startLog()
+  await log.begin('ann', ...people)
+  const settle = async () => settleRefusal({ ...log }, await log.view(), post('bob', 'b1'))
+  const stored = async () => (await log.store.get(families.sent, key))?.value
+  const put = (value: Sent) => log.store.create(families.sent, key, value)
+  return { ...log, settle, stored, put }
+}
 
-function start() {
-  const memory = memoryDocumentStore()
-  let reads = 0
-  const store: DocumentStore = {
-    ...memory,
-    get(family, key) {
-      reads += 1
-      assert.ok(reads <= mostReads, 'reads on and on')
-      return memory.get(family, key)
-    },
-  }
-  const log = createConversationLog({
-    store,
-    clock: systemClock,
-    logger: createLogger('messages', 'silent'),
-    newNonce: newId,
-    writeInboxes: async () => {},
-    maxViews: 10,
+describe('a refusal for what the log says', () => {
+  it('is announced, then final', async () => {
+    const log = await begin()
+    const outcome = await log.settle()
+    assert.ok(typeof outcome === 'object' && outcome.code === 'conversation_not_found')
+    const stored = await log.stored()
+    assert.ok(stored && 'phase' in stored && stored.phase === 'final')
   })
-  const submit = (command: Command) => log.writer.submit(room, command)
-  return { log, submit, store: memory }
-}
 
-const base = (senderId: UserId, clientId: string) => ({ senderId, clientId, submittedAt: at(0) })
-const create: Command = {
-  ...base(ann, 'create'),
-  kind: 'create',
-  conversation: { kind: 'group' },
-  memberIds: [bob],
-}
-const remove: Command = { ...base(ann, 'remove'), kind: 'remove-member', userId: bob }
-const add: Command = { ...base(ann, 'add'), kind: 'add-members', userIds: [bob] }
-const message = (submittedAt: string): Command => ({
-  ...base(bob, 'one'),
-  submittedAt,
-  kind: 'message',
-  text: 'hello',
+  it('takes no place in the log, whoever asks and however often', async () => {
+    const log = await begin()
+    for (let i = 0; i < 20; i++) await log.submit(post('eve', `e${i}`))
+    assert.equal((await log.view()).n, 1)
+  })
+
+  const left: [string, Sent, boolean, string][] = [
+    [
+      'a tentative one of who is out still is made final',
+      record('tentative'),
+      false,
+      'conversation_not_found',
+    ],
+    ['a tentative one of who is in by now is withdrawn', record('tentative'), true, 'reconsider'],
+    ['a final one stands, also where they are in by now', record('final'), true, 'conversation_not_found'],
+    ['a withdrawn one says nothing', record('withdrawn'), true, 'reconsider'],
+    ['one that has lapsed says nothing', record('final', { until: Date.parse(at) }), true, 'reconsider'],
+    ['what is stored is not refused', { seq: 3 }, false, 'reconsider'],
+  ]
+  for (const [what, before, isIn, expected] of left)
+    it(`a crash has left something: ${what}`, async () => {
+      const log = await begin(...(isIn ? ['bob'] : []))
+      await log.put(before)
+      const outcome = await log.settle()
+      assert.equal(typeof outcome === 'object' ? outcome.code : outcome, expected)
+    })
+
+  it('gives way to a member who was taken in between the announcement and the last look', async () => {
+    const log = await begin()
+    const other = startLog({ store: log.store, name: 'b' })
+    const get = log.store.get.bind(log.store)
+    let looks = 0
+    const store: typeof log.store = {
+      ...log.store,
+      async get(family, wanted) {
+        // After the tentative record is written, and before the log is read again.
+        if (++looks === 2) await other.submit(add('ann', 'x', 'bob'))
+        return get(family, wanted)
+      },
+    }
+    const outcome = await settleRefusal({ ...log, store }, await log.view(), post('bob', 'b1'))
+    assert.equal(outcome, 'reconsider')
+    assert.equal(say(await log.submit(post('bob', 'b1'))), 'stored 4')
+  })
+
+  it('finds a copy that another replica has stored meanwhile', async () => {
+    const log = await begin('bob')
+    const other = startLog({ store: log.store, name: 'b' })
+    await log.view()
+    await other.submit(post('bob', 'b1'))
+    await other.submit(remove('ann', 'x', 'bob'))
+    assert.equal(say(await log.submit(post('bob', 'b1'))), 'again 4')
+  })
+
+  it('is given back where the store says nothing', async () => {
+    const log = await begin()
+    const silent = { ...log.store, create: async () => ({ outcome: 'unknown' as const }) }
+    assert.equal(
+      await settleRefusal({ ...log, store: silent }, await log.view(), post('bob', 'b1')),
+      undefined,
+    )
+  })
 })
 
-it('what was given up and is sent again by who is no member any more is refused, and stays so', async () => {
-  const { log, submit } = start()
-  await submit(create)
-  const refusal = { code: 'internal', message: 'It was set aside.' } as const
-  await log.writer.submit(room, { ...base(bob, 'one'), kind: 'give-up', refusal })
-  await submit(remove)
-  const refused = await submit(message(at(1)))
-  assert.equal(refused.outcome === 'refused' && refused.refusal.code, 'conversation_not_found')
-  await submit(add)
-  const copy = await submit(message(at(1)))
-  assert.equal(copy.outcome === 'refused' && copy.refusal.code, 'conversation_not_found')
-})
-
-it('a refusal that nobody has settled does not outlive the one that is in the log', async () => {
-  const { log, submit, store } = start()
-  await submit(create)
-  const refusal = { code: 'internal', message: 'It was set aside.' } as const
-  await log.writer.submit(room, { ...base(bob, 'one'), kind: 'give-up', refusal })
-  // Another replica, which had not read so far, was about to refuse a copy.
-  const key = keys.sent(room, bob, 'one')
-  const refused = { code: 'conversation_not_found', message: '' } as const
-  const until = Date.now() + 2 * refusalMs
-  await store.create(families.sent, key, { refused, phase: 'tentative', until })
-  await log.projector.project(await log.views.load(room))
-  const copy = await submit(message(at(0)))
-  assert.equal(copy.outcome === 'refused' && copy.refusal.code, 'internal')
+describe('how long a refusal says no', () => {
+  const now = Date.parse(at)
+  const later = '2026-01-01T00:00:01.000Z'
+  const cases: [string, RefusedRecord, string, number, boolean][] = [
+    ['a final one for a week', record('final'), at, now + refusalMs - 1, false],
+    ['… and no longer', record('final'), at, now + refusalMs, true],
+    ['also to what is submitted later', record('final'), later, now, false],
+    ['a tentative one until it is settled', record('tentative', { until: 0 }), later, now, false],
+    ['a withdrawn one never', record('withdrawn'), at, now, true],
+    ['one for good to copies that were under way', refusedForGood(refused, at, now), at, now, false],
+    ['… and to older ones', refusedForGood(refused, later, now), at, now, false],
+    ['… not to what is submitted again', refusedForGood(refused, at, now), later, now, true],
+  ]
+  for (const [what, given, submittedAt, when, expected] of cases)
+    it(what, () => assert.equal(inForce(given, { submittedAt }, when) === undefined, expected))
 })
