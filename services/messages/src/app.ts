@@ -18,7 +18,7 @@ import { createDeadLetters } from './dead-letters.ts'
 import { registerEvents } from './events.ts'
 import { createConversationLog } from './log/index.ts'
 import { createPeople } from './people.ts'
-import { registerRoutes } from './routes.ts'
+import { registerRoutes } from './routes/index.ts'
 
 /** How many conversations stay in memory; beyond that the longest unused are projected and dropped. */
 const maxViews = 10_000

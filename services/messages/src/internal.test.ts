@@ -111,6 +111,20 @@ describe('what realtime asks', () => {
   })
 })
 
+describe('what presence asks', () => {
+  it('whom of these a person shares a conversation with: themselves always, who has left no more', async () => {
+    const id = await begin('ann', ['bob', 'cid'], '1')
+    await begin('bob', ['dan'], '2')
+    await chat.as('cid')('DELETE', `/api/conversations/${id}/members/cid`)
+    const userIds = ['ann', 'bob', 'cid', 'dan', 'eve']
+    const answer = async (userId: string) =>
+      (await chat.presence('POST', '/internal/acquaintances', { userId, userIds })).body.userIds
+    assert.deepEqual(await answer('ann'), ['ann', 'bob'])
+    assert.deepEqual(await answer('bob'), ['ann', 'bob', 'dan'])
+    assert.deepEqual(await answer('eve'), ['eve'])
+  })
+})
+
 describe('heads', () => {
   it('are told when the service goes down', async () => {
     const id = await begin('ann', ['bob'], '1')

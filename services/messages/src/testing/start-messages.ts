@@ -40,6 +40,7 @@ export async function startMessages(
   await startAuth(dapr, closing)
   const [gateway, realtime] = [await dapr.start('gateway'), await startListener('realtime', dapr, closing)]
   await startListener('notifications', dapr, closing)
+  const presence = await startListener('presence', dapr, closing)
   const replicas: Replica[] = []
   for (let i = 0; i < (options.replicas ?? 1); i++)
     replicas.push(await startReplica(dapr, closing, options.rateLimits ?? false))
@@ -63,6 +64,7 @@ export async function startMessages(
     as: (name: string): Ask => through(gateway, { authorization: `Bearer ${name}` }),
     nobody: through(gateway),
     internal: through(realtime),
+    presence: through(presence),
     /** As the operator, over the sidecar of `messages` itself. */
     operator: through(own ?? gateway),
     /** The data of what was published to a topic. */
