@@ -72,11 +72,17 @@ export const servers = {
   aws: { provide: provideMoto, start: startMoto },
 }
 
-/** From the contracts, which are compiled by now. */
-async function allTopics() {
+/**
+ * What a broker must have that sidecars do not make.
+ * @param {Readonly<Record<string, string>>} secrets
+ */
+export async function provideBroker(secrets) {
+  const url = secrets['nats-url']
+  if (!url) return
+  // The contracts are compiled by now.
   const { deadLetterTopic, events } = await import('@parley/contracts')
   const subscribers = new Set(events.flatMap((event) => [...event.subscribers]))
-  return [...events.map(({ topic }) => topic), ...[...subscribers].map(deadLetterTopic)]
+  await provideStreams(url, [...events.map(({ topic }) => topic), ...[...subscribers].map(deadLetterTopic)])
 }
 
 /**
@@ -132,7 +138,7 @@ export async function startServers({ all, dataDir, portOffset }) {
         if (failure) throw failure.reason
       }),
     )
-    if (secrets['nats-url']) await provideStreams(secrets['nats-url'], await allTopics())
+    await provideBroker(secrets)
   } catch (error) {
     await stop()
     throw error

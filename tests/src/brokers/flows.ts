@@ -25,8 +25,8 @@ export interface BrokerTest {
   readonly inShort?: boolean
 }
 
-const isLong = process.env.PARLEY_LONG_TESTS === '1'
-const onlyInLong = 'only in the long run: npm test -- --long'
+export const isLong = process.env.PARLEY_LONG_TESTS === '1'
+export const onlyInLong = 'only in the long run: npm test -- --long'
 
 const messagesEach = 100
 const outageMs = 3_000

@@ -81,6 +81,8 @@ async function serve(program: Program, name: string): Promise<BrokerServer> {
   }
   const lastResort = () => signal('SIGKILL')
   process.once('exit', lastResort)
+  // The test command ends a file that takes too long.
+  process.once('SIGTERM', () => process.exit(1))
   return {
     secret: { name: `${name}-url`, url: ourAddress[name]?.(place.port, place.password) ?? '' },
     async kill() {
@@ -124,4 +126,21 @@ export async function directoryFor({ secret }: BrokerServer): Promise<string> {
     mode: 0o600,
   })
   return directory
+}
+
+type Secrets = Record<string, string>
+
+/** Does for sidecars without a Parley what `npm start` does before it starts any: secrets in parts, and streams. */
+export async function prepare(directory: string): Promise<void> {
+  const { addressServers, loadSecrets, saveSecrets } = await tool<{
+    loadSecrets(dataDir: string): Secrets
+    saveSecrets(dataDir: string, secrets: Secrets): void
+    addressServers(secrets: Secrets, ports: Record<string, number>, isUsed: () => boolean): unknown
+  }>('secrets')
+  const dataDir = join(directory, '.data')
+  const secrets = loadSecrets(dataDir)
+  addressServers(secrets, {}, () => false)
+  saveSecrets(dataDir, secrets)
+  const { provideBroker } = await tool<{ provideBroker(secrets: Secrets): Promise<void> }>('infrastructure')
+  await provideBroker(secrets)
 }
