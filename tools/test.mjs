@@ -188,4 +188,7 @@ function report({ name, file = '', line, details: { error } }, printed) {
   printed.delete(file)
 }
 
-const indent = (/** @type {string} */ text) => text.replace(/^/gm, '    ')
+/** @param {string} text */
+function indent(text) {
+  return text.replace(/^/gm, '    ')
+}
