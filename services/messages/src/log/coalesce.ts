@@ -1,6 +1,11 @@
+import { ChatError } from '@parley/kit'
+
 /**
  * Turns single calls into bulk calls without making any of them wait for company: the first goes out at once, and
  * what comes while `inFlight` bulk calls are under way becomes the next one. `run` answers in the order of its items.
+ *
+ * A bulk call that fails, other than for want of an answer, is made again item by item: what one item is refused for is
+ * not the fault of its company. So `run` must bear being repeated.
  */
 export function coalesce<Item, Answer>(
   run: (items: Item[]) => Promise<readonly Answer[]>,
@@ -25,16 +30,21 @@ export function coalesce<Item, Answer>(
   }
 
   async function settle(calls: Call[]): Promise<void> {
+    await answer(calls)
+    running -= 1
+    pump()
+  }
+
+  async function answer(calls: Call[]): Promise<void> {
     try {
       const answers = await run(calls.map((call) => call.item))
       calls.forEach((call, i) => {
         call.resolve(answers[i] as Answer)
       })
     } catch (error) {
-      for (const call of calls) call.reject(error)
-    } finally {
-      running -= 1
-      pump()
+      const isAway = error instanceof ChatError && error.code === 'unavailable'
+      if (calls.length === 1 || isAway) for (const call of calls) call.reject(error)
+      else for (const call of calls) await answer([call])
     }
   }
 
