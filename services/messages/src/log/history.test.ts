@@ -82,6 +82,14 @@ for (const [place, open] of places)
       }
     })
 
+    it('is the same where the pages were read before the view', async () => {
+      for (const before of [1, 2, 64, 65, 130, head + 1, 900]) {
+        const range = { before, limit: 50 }
+        const readAhead = await log.history.readAhead(view.id, range)
+        assert.deepEqual(await log.history.messages(view, range, anyBytes, readAhead), await page(range))
+      }
+    })
+
     it('is walked forward the same way', async () => {
       for (const limit of [1, 7, 64, 200]) {
         const all: number[] = []

@@ -6,6 +6,7 @@ import {
   keys,
   type Page,
   pageOf,
+  pageSpan,
   type StoredEntry,
   type StoredMessage,
 } from './stored.ts'
@@ -23,8 +24,16 @@ export interface HistoryPart {
   readonly hasMore: boolean
 }
 
+/** Pages that are on record, by number. */
+export type Pages = ReadonlyMap<number, Page>
+
 export interface History {
-  messages(view: View, range: HistoryRange, maxBytes: number): Promise<HistoryPart>
+  messages(view: View, range: HistoryRange, maxBytes: number, readAhead?: Pages): Promise<HistoryPart>
+  /**
+   * Reads the pages that a range begins in, as far as they are on record, without a view: while the view is still being
+   * read. A page on record never changes. Never rejects: `messages` reads what is missing.
+   */
+  readAhead(conversation: string, range: HistoryRange): Promise<Pages>
   /** What follows a seq, one entry at least where there is any: at most `limit`, and not beyond `maxBytes`. */
   entries(view: View, after: number, limit: number, maxBytes?: number): Promise<StoredEntry[]>
   messageAt(view: View, seq: number): Promise<StoredMessage | undefined>
@@ -35,9 +44,10 @@ export interface History {
 /** Reads overlay what the view holds on the pages and blocks of the store; none of them grows with the log. */
 export function createHistory(store: DocumentStore): History {
   /** Pages in the order asked for. All are there: the view's projection says so. */
-  async function pages(view: View, wanted: readonly number[]): Promise<Page[]> {
+  async function pages(view: View, wanted: readonly number[], readAhead?: Pages): Promise<Page[]> {
     const current = pageOf(Math.max(1, view.fold.seq))
-    const inMemory = (k: number): Page | undefined => (k === current ? view.page : view.filled.get(k))
+    const inMemory = (k: number): Page | undefined =>
+      k === current ? view.page : (view.filled.get(k) ?? readAhead?.get(k))
     const held = new Map(wanted.map((k) => [k, inMemory(k)]))
     const missing = wanted.filter((k) => held.get(k) === undefined)
     const stored =
@@ -54,17 +64,20 @@ export function createHistory(store: DocumentStore): History {
     })
   }
 
-  async function backward(view: View, before: number, limit: number, maxBytes: number): Promise<HistoryPart> {
+  async function backward(
+    view: View,
+    before: number,
+    limit: number,
+    maxBytes: number,
+    readAhead?: Pages,
+  ): Promise<HistoryPart> {
     const items: StoredMessage[] = []
     const toSeq = Math.max(0, Math.min(before, view.fold.seq + 1) - 1)
     let bytes = 0
     let k = pageOf(toSeq)
     while (k >= 0) {
-      const first = Math.max(0, k - Math.ceil(limit / 64))
-      const found = await pages(
-        view,
-        Array.from({ length: k - first + 1 }, (_, i) => k - i),
-      )
+      const first = firstPage(Math.min(toSeq, (k + 1) * pageSpan), limit)
+      const found = await pages(view, range(first, k).reverse(), readAhead)
       for (const message of found.flatMap((page) => page.messages.filter(isMessage).reverse())) {
         if (message.seq > toSeq) continue
         bytes += messageBytes(message)
@@ -77,18 +90,21 @@ export function createHistory(store: DocumentStore): History {
     return { items: items.reverse(), fromSeq: 1, toSeq, hasMore: false }
   }
 
-  async function forward(view: View, after: number, limit: number, maxBytes: number): Promise<HistoryPart> {
+  async function forward(
+    view: View,
+    after: number,
+    limit: number,
+    maxBytes: number,
+    readAhead?: Pages,
+  ): Promise<HistoryPart> {
     const items: StoredMessage[] = []
     const head = view.fold.seq
     let bytes = 0
     let k = pageOf(after + 1)
     const lastPage = pageOf(Math.max(1, head))
     while (k <= lastPage && after < head) {
-      const last = Math.min(lastPage, k + Math.ceil(limit / 64))
-      const found = await pages(
-        view,
-        Array.from({ length: last - k + 1 }, (_, i) => k + i),
-      )
+      const last = Math.min(lastPage, k + Math.ceil(limit / pageSpan))
+      const found = await pages(view, range(k, last), readAhead)
       for (const message of found.flatMap((page) => page.messages.filter(isMessage))) {
         if (message.seq <= after || message.seq > head) continue
         bytes += messageBytes(message)
@@ -135,10 +151,29 @@ export function createHistory(store: DocumentStore): History {
   }
 
   return {
-    messages: (view, { before, after, limit }, maxBytes) =>
+    messages: (view, { before, after, limit }, maxBytes, readAhead) =>
       after !== undefined
-        ? forward(view, after, limit, maxBytes)
-        : backward(view, before ?? view.fold.seq + 1, limit, maxBytes),
+        ? forward(view, after, limit, maxBytes, readAhead)
+        : backward(view, before ?? view.fold.seq + 1, limit, maxBytes, readAhead),
+    async readAhead(conversation, { before, limit }) {
+      // Without a place it is about the latest messages, which are in memory; reading on is rare.
+      if (before === undefined || before <= 1) return new Map()
+      const wanted = range(firstPage(before - 1, limit), pageOf(before - 1))
+      try {
+        const found = await store.getMany(
+          families.page,
+          wanted.map((k) => keys.page(conversation, k)),
+        )
+        const read = new Map<number, Page>()
+        for (const k of wanted) {
+          const page = found.get(keys.page(conversation, k))
+          if (page) read.set(k, page.value)
+        }
+        return read
+      } catch {
+        return new Map()
+      }
+    },
     entries,
     async messageAt(view, seq) {
       if (seq < 1 || seq > view.fold.seq) return undefined
@@ -156,6 +191,12 @@ export function createHistory(store: DocumentStore): History {
     },
   }
 }
+
+/** The page to begin with for so many seqs up to this one. */
+const firstPage = (toSeq: number, limit: number): number => pageOf(Math.max(1, toSeq - limit + 1))
+
+const range = (from: number, to: number): number[] =>
+  Array.from({ length: to - from + 1 }, (_, i) => from + i)
 
 /** Blocks in one read. */
 const smallestRead = 8

@@ -28,8 +28,9 @@ export function createConversationLog(deps: {
   tail?: TailLimits
 }): ConversationLog {
   const views = createViews(deps.store, deps.maxViews, deps.logger)
-  const projector = createProjector(deps.store, views, deps.writeInboxes)
-  const writer = createWriter({ ...deps, views, projector, tail: deps.tail ?? tailLimits })
+  const { store, logger, tail = tailLimits } = deps
+  const projector = createProjector(store, views, deps.writeInboxes, { dueEntries: tail.entries, logger })
+  const writer = createWriter({ ...deps, views, projector, tail })
 
   /** One that cannot be projected stays, and must not keep all the others in memory, too. */
   async function isProjected(view: View): Promise<boolean> {
@@ -37,7 +38,7 @@ export function createConversationLog(deps: {
       return await projector.project(view)
     } catch (error) {
       if (error instanceof ChatError && error.code === 'unavailable') throw error
-      deps.logger.error({ err: error, conversation: view.id }, 'a conversation cannot be projected')
+      logger.error({ err: error, conversation: view.id }, 'a conversation cannot be projected')
       return false
     }
   }
@@ -45,7 +46,7 @@ export function createConversationLog(deps: {
   return {
     views,
     writer,
-    history: createHistory(deps.store),
+    history: createHistory(store),
     projector,
     async trimMemory() {
       for (const view of views.overflow()) if (await isProjected(view)) views.forget(view)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type DocumentStore, memoryDocumentStore } from '@parley/kit'
+import { createLogger, type DocumentStore, memoryDocumentStore } from '@parley/kit'
 import { add, at, post, remove, user } from '../testing/builders.ts'
 import { startLog } from '../testing/start-log.ts'
 import { withCreates } from '../testing/stores.ts'
@@ -187,7 +187,10 @@ describe('what a view forgets', () => {
     const log = startLog({ tail: never })
     await log.begin('ann')
     const behind = viewFrom('room')
-    const other = createProjector(log.store, { ...log.views, readForward: async () => {} }, async () => {})
+    const other = createProjector(log.store, { ...log.views, readForward: async () => {} }, async () => {}, {
+      dueEntries: 1,
+      logger: createLogger('messages', 'silent'),
+    })
     await log.projector.project(await log.view())
     await log.submit(post('ann', 'a1'))
     await log.projector.project(await log.view())

@@ -1,7 +1,7 @@
 import type { ConversationId } from '@parley/contracts'
-import type { DocumentStore } from '@parley/kit'
+import type { DocumentStore, Logger } from '@parley/kit'
 import { type Block, families, keys, type Page, type Sent, type StoredEntry } from './stored.ts'
-import { ended, snapshot, trim, type View } from './view.ts'
+import { ended, isDue, snapshot, trim, type View } from './view.ts'
 import type { Views } from './views.ts'
 
 export interface Projector {
@@ -11,14 +11,22 @@ export interface Projector {
    * once, both write the same. False: the store did not answer clearly; the tail stays and it is due again.
    */
   project(view: View): Promise<boolean>
+  /**
+   * Projects a view when its turn comes, unless it is not due any more. One after the other: busy conversations become due
+   * together, and their bulk writes at once would stop every append for as long as they take.
+   */
+  projectSoon(view: View): void
 }
 
 export function createProjector(
   store: DocumentStore,
   views: Views,
   writeInboxes: (conversation: ConversationId, entries: readonly StoredEntry[]) => Promise<void>,
+  { dueEntries, logger }: { readonly dueEntries: number; readonly logger: Logger },
 ): Projector {
   const running = new Map<View, Promise<boolean>>()
+  const due = new Set<View>()
+  let working = false
 
   async function project(view: View): Promise<boolean> {
     const { n, state, filled, tail } = snapshot(view)
@@ -70,13 +78,32 @@ export function createProjector(
     return true
   }
 
+  function projectOnce(view: View): Promise<boolean> {
+    const known = running.get(view)
+    if (known) return known
+    const run = project(view).finally(() => running.delete(view))
+    running.set(view, run)
+    return run
+  }
+
+  async function work(): Promise<void> {
+    working = true
+    for (const view of due) {
+      due.delete(view)
+      if (!isDue(view, dueEntries)) continue
+      await projectOnce(view).catch((error: unknown) => {
+        logger.warn({ err: error, conversation: view.id }, 'projection failed; it is due again')
+      })
+    }
+    working = false
+  }
+
   return {
-    project(view) {
-      const known = running.get(view)
-      if (known) return known
-      const run = project(view).finally(() => running.delete(view))
-      running.set(view, run)
-      return run
+    project: projectOnce,
+    projectSoon(view) {
+      if (!isDue(view, dueEntries)) return
+      due.add(view)
+      if (!working) void work()
     },
   }
 }

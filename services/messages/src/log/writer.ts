@@ -8,7 +8,7 @@ import { blame, type GiveUp, type Job, leading, newJob, type Outcome, type Queue
 import type { Projector } from './projector.ts'
 import { refusedForGood, settleRefusal } from './refusal.ts'
 import { type Block, families, keys, type Sent, type StoredEntry } from './stored.ts'
-import { applyBlock, isDue, type View } from './view.ts'
+import { applyBlock, type View } from './view.ts'
 import type { Views } from './views.ts'
 
 /** When the projection is due (entries), and when the writer must wait for it (blocks). */
@@ -53,7 +53,8 @@ export function createWriter(deps: {
         const view = await views.load(conversation)
         if (view.damage === undefined) await turn(view, jobs)
         if (view.damage !== undefined) refuseAll(jobs, view)
-        else projectIfDue(view)
+        // Nobody waits for the projection, until the tail is so long that the writer must.
+        else projector.projectSoon(view)
       } catch (error) {
         giveBack(jobs, String(error))
       }
@@ -202,14 +203,6 @@ export function createWriter(deps: {
         resolveFirst(jobs, { outcome: 'stored', seq, entries: job.written, repeated: false, view })
       }
     }
-  }
-
-  /** Nobody waits for the projection, until the tail is so long that the writer must. */
-  function projectIfDue(view: View): void {
-    if (!isDue(view, deps.tail.entries)) return
-    projector.project(view).catch((error: unknown) => {
-      logger.warn({ err: error, conversation: view.id }, 'projection failed; it is due again')
-    })
   }
 
   return {

@@ -33,9 +33,12 @@ export function registerMessageRoutes(http: HttpApp, deps: RouteDeps): void {
   })
   handle(http, getHistory, async ({ params, query, caller }) => {
     const id = params.conversationId
-    const view = await conversations.forMember(id, caller.userId)
+    const [view, readAhead] = await Promise.all([
+      conversations.forMember(id, caller.userId),
+      log.history.readAhead(id, query),
+    ])
     const head = view.fold.seq
-    const { items, ...range } = await log.history.messages(view, query, limits.pageBytes)
+    const { items, ...range } = await log.history.messages(view, query, limits.pageBytes, readAhead)
     const messages = items.map((message) => toMessage(id, message))
     return { status: 200, body: { items: messages, ...range, asOf: head, head } }
   })
