@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import * as documents from './documents.ts'
-import { maxSubscriptions } from './subscriptions.ts'
+import { maxSubscriptions, unsubscribedForMs } from './subscriptions.ts'
 import type { Device } from './testing/push-service.ts'
 import {
   conversationOf,
@@ -53,6 +53,24 @@ describe('subscribing', () => {
     )
     assert.equal(new Set(all.map(({ body }) => body.id)).size, 1)
     assert.deepEqual(await listOf('bob'), [endpointOf(device)])
+  })
+
+  it('counts at once here, and a little later at another replica', async () => {
+    const entries = () => messageOf(world.clock, ++seq)
+    const push = async (replica: Replica) => {
+      assert.equal(await replica.stored(conversationOf([entries()], ['ann', 'bob'])), 200)
+      await replica.idle()
+    }
+    await Promise.all([push(one), push(two)])
+    const device = world.push.newDevice()
+    await one.subscribe('bob', device)
+    await push(two)
+    assert.equal(device.received.length, 0)
+    await push(one)
+    assert.equal(device.received.length, 1)
+    world.clock.advance(unsubscribedForMs + 1)
+    await push(two)
+    assert.equal(device.received.length, 2)
   })
 
   it('again takes the newer keys', async () => {

@@ -1,6 +1,7 @@
 import { createECDH } from 'node:crypto'
 import type { UserId, webPushSubscription } from '@parley/contracts'
 import { ChatError, type Clock, createUpdater, type DocumentStore } from '@parley/kit'
+import { LRUCache } from 'lru-cache'
 import type { z } from 'zod'
 import * as documents from './documents.ts'
 import { type EndpointRules, refuseEndpoint } from './domain/endpoint.ts'
@@ -11,6 +12,13 @@ export type Subscriptions = ReturnType<typeof createSubscriptions>
 /** Devices of one person; the oldest makes room. */
 export const maxSubscriptions = 20
 
+/**
+ * How long it is remembered of a person that they have no subscription: most people have none, and each message asks.
+ * So the first subscription of a person counts at the other replicas this much later; at its own it counts at once.
+ */
+export const unsubscribedForMs = 5_000
+const maxRemembered = 50_000
+
 export interface SubscriptionsDeps {
   readonly store: DocumentStore
   readonly clock: Clock
@@ -20,6 +28,15 @@ export interface SubscriptionsDeps {
 export function createSubscriptions({ store, clock, rules }: SubscriptionsDeps) {
   const updateList = createUpdater(store, documents.subscriptions, clock)
   const updateOwner = createUpdater(store, documents.owners, clock)
+  const unsubscribed = new LRUCache<UserId, true>({
+    max: maxRemembered,
+    ttl: unsubscribedForMs,
+    // By the clock of the service, asked each time.
+    perf: clock,
+    ttlResolution: 0,
+  })
+  /** Counts the subscriptions made here: what was read before one of them is old. */
+  let added = 0
 
   const remove = (userId: string, id: string) =>
     updateList(userId, (list) =>
@@ -51,6 +68,8 @@ export function createSubscriptions({ store, clock, rules }: SubscriptionsDeps) 
         created = others.length === (list?.items.length ?? 0)
         return { items: [...others, { id, endpoint, keys }].slice(-maxSubscriptions) }
       })
+      added += 1
+      unsubscribed.delete(userId)
       return { id, created }
     },
 
@@ -76,13 +95,21 @@ export function createSubscriptions({ store, clock, rules }: SubscriptionsDeps) 
 
     /** The ids of the subscriptions of each person who has any. */
     async idsOf(userIds: readonly UserId[]): Promise<Map<UserId, string[]>> {
-      const lists = await store.getMany(documents.subscriptions, userIds)
-      return new Map(
-        userIds.flatMap((userId): [UserId, string[]][] => {
-          const items = lists.get(userId)?.value.items ?? []
-          return items.length === 0 ? [] : [[userId, items.map(({ id }) => id)]]
-        }),
-      )
+      const asked = userIds.filter((userId) => !unsubscribed.has(userId))
+      if (asked.length === 0) return new Map()
+      const before = added
+      const lists = await store.getMany(documents.subscriptions, asked)
+      const ids = new Map<UserId, string[]>()
+      for (const userId of asked) {
+        const items = lists.get(userId)?.value.items ?? []
+        if (items.length > 0)
+          ids.set(
+            userId,
+            items.map(({ id }) => id),
+          )
+        else if (added === before) unsubscribed.set(userId, true)
+      }
+      return ids
     },
 
     async ownersOf(ids: readonly string[]): Promise<(id: string) => string | null | undefined> {
