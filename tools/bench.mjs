@@ -149,6 +149,7 @@ async function measure(target, plan, holders) {
   const idle = await step(`${who}: ${plan.idle.connections} idle connections`, () =>
     idleConnections(target, { ...plan.idle, people: plan.people, holders }),
   )
+  await step(`${who}: ${plan.warm.seconds} s to get warm`, () => steadyPairs(target, plan.warm))
   const steady = await step(`${who}: ${plan.steady.perSecond} msg/s in ${plan.steady.rooms} rooms of 2`, () =>
     steadyPairs(target, plan.steady),
   )
