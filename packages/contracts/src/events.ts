@@ -57,7 +57,7 @@ export type Command = z.infer<typeof command>
 export const messageSubmitted = defineEvent({
   topic: 'message.submitted',
   summary:
-    'Commands of one lane, in the order in which each sender gave them. Published until an outcome is seen, so a command comes once or more.',
+    'Commands, in the order in which each sender gave them: of one lane where the broker has partitions, of any where not. Published until an outcome is seen, so a command comes once or more.',
   publishers: ['realtime', 'messages'],
   subscribers: ['messages'],
   data: z.object({

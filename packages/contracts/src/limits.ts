@@ -20,9 +20,9 @@ export const limits = {
 } as const
 
 /**
- * The number of lanes that conversations are spread over: a constant of the whole system, never of one node. An event is
- * of one lane, so fewer lanes make larger events under load; where the broker has partitions, it is how many replicas of
- * `messages` can share the work. docs/adr/0009 has the measurements.
+ * The number of lanes that conversations are spread over: a constant of the whole system, never of one node. Where the
+ * broker has partitions an event is of one lane: fewer lanes make larger events under load, and it is how many replicas
+ * of `messages` can share the work. docs/adr/0009 has the measurements.
  */
 export const laneCount = 16
 

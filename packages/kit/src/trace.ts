@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 
 /** W3C trace context: from the request that is being handled into every log line and every call that it causes. */
 export interface Trace {
@@ -24,5 +24,11 @@ export const currentTrace = (): Trace | undefined => storage.getStore()
 /** The header for an outgoing call: the current trace with a span of its own. */
 export function outgoingTraceparent(): string | undefined {
   const trace = storage.getStore()
-  return trace && `00-${trace.traceId}-${randomBytes(8).toString('hex')}-${trace.flags}`
+  return trace && `00-${trace.traceId}-${newSpanId()}-${trace.flags}`
+}
+
+/** 16 hex digits. From a UUID, whose randomness Node draws in advance: drawing eight bytes is a system call each time. */
+function newSpanId(): string {
+  const uuid = randomUUID()
+  return uuid.slice(0, 8) + uuid.slice(-8)
 }

@@ -1,3 +1,4 @@
+import type { RequestListener } from 'node:http'
 import { componentNames, conversationChanged, limits } from '@parley/contracts'
 import {
   type Caller,
@@ -9,7 +10,6 @@ import {
   newId,
   type Sidecar,
 } from '@parley/kit'
-import type { Express } from 'express'
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import { createAnnouncer, everyInterval, headsIntervalMs } from './announcer.ts'
 import { createCommands } from './commands.ts'
@@ -35,7 +35,7 @@ export interface MessagesDeps {
 }
 
 export interface MessagesApp {
-  readonly http: Express
+  readonly http: RequestListener
   start(): void
   /** Resolves when every command that was taken has its outcome and the last heads are told. */
   drain(): Promise<void>

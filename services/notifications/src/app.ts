@@ -1,3 +1,4 @@
+import type { RequestListener } from 'node:http'
 import { componentNames } from '@parley/contracts'
 import {
   type Caller,
@@ -8,7 +9,6 @@ import {
   type Logger,
   type Sidecar,
 } from '@parley/kit'
-import type { Express } from 'express'
 import { createCourier } from './courier.ts'
 import { createDispatch } from './dispatch.ts'
 import type { EndpointRules } from './domain/endpoint.ts'
@@ -38,7 +38,7 @@ export interface NotificationsDeps {
 }
 
 export interface NotificationsApp {
-  readonly express: Express
+  readonly http: RequestListener
   /** Reads or draws the VAPID keys. */
   ready(): Promise<void>
   /** Looks for what is due now and every second, until `stop`, which waits for the pushes under way. */
@@ -63,7 +63,7 @@ export function createNotificationsApp(deps: NotificationsDeps): NotificationsAp
   const dispatch = createDispatch({ outbox, carry, clock, logger })
   const others = createOthers({ sidecar, logger })
   const notify = createNotify({ store, clock, others, outbox, subscriptions })
-  const express = createHttpApp(
+  const http = createHttpApp(
     {
       app: 'notifications',
       version: deps.version,
@@ -89,7 +89,7 @@ export function createNotificationsApp(deps: NotificationsDeps): NotificationsAp
   }
 
   return {
-    express,
+    http,
     ready: async () => void (await keys()),
     start,
     async stop() {

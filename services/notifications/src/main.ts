@@ -46,7 +46,7 @@ const starting = new AbortController()
 await runService({
   name: 'notifications',
   logger,
-  server: createServer(app.express),
+  server: createServer(app.http),
   port: config.appPort,
   bind: config.bind,
   async ready() {

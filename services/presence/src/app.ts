@@ -1,3 +1,4 @@
+import type { RequestListener } from 'node:http'
 import { componentNames, presenceChanged } from '@parley/contracts'
 import {
   type Caller,
@@ -8,7 +9,6 @@ import {
   type Logger,
   type Sidecar,
 } from '@parley/kit'
-import type { Express } from 'express'
 import { timing } from './domain/timing.ts'
 import { createDueList } from './due-list.ts'
 import { registerEvents } from './events.ts'
@@ -31,7 +31,7 @@ export interface PresenceDeps {
 }
 
 export interface PresenceApp {
-  readonly express: Express
+  readonly http: RequestListener
   /** One look at the clock. `start` does it every second until `stop`, which waits for the one under way. */
   readonly round: () => Promise<void>
   start(): void
@@ -51,7 +51,7 @@ export function createPresenceApp(deps: PresenceDeps): PresenceApp {
   )
   const people = createPeople({ store, clock, nodes, shards, due, tell })
   const round = createRound({ clock, nodes, shards, due, people })
-  const express = createHttpApp(
+  const http = createHttpApp(
     {
       app: 'presence',
       version: deps.version,
@@ -69,7 +69,7 @@ export function createPresenceApp(deps: PresenceDeps): PresenceApp {
       registerEvents(http, { people, nodes })
     },
   )
-  return { express, round, ...repeat(round, clock, logger) }
+  return { http, round, ...repeat(round, clock, logger) }
 }
 
 function repeat(round: () => Promise<void>, clock: Clock, logger: Logger) {

@@ -41,7 +41,7 @@ const starting = new AbortController()
 await runService({
   name: 'presence',
   logger,
-  server: createServer(app.express),
+  server: createServer(app.http),
   port: config.appPort,
   bind: config.bind,
   async ready() {

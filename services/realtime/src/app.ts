@@ -1,7 +1,6 @@
-import type { Server as HttpServer } from 'node:http'
+import type { Server as HttpServer, RequestListener } from 'node:http'
 import { deadLetterTopic, messageSubmitted, type SetAside } from '@parley/contracts'
 import { type Clock, createHttpApp, type Logger, type Sidecar } from '@parley/kit'
-import type { Express } from 'express'
 import { Server } from 'socket.io'
 import { createBackend } from './backend.ts'
 import { createBatcher } from './batches/batcher.ts'
@@ -39,11 +38,13 @@ export interface RealtimeDeps {
   /** Several nodes. Without it this must be the only one. */
   readonly redis?: RedisClients | undefined
   readonly appApiToken?: string | undefined
+  /** Where the broker has partitions. */
+  readonly oneLanePerEvent?: boolean
   readonly batches?: Partial<BatcherLimits>
 }
 
 export interface RealtimeApp {
-  readonly express: Express
+  readonly http: RequestListener
   /** Serves sockets on this server, under `/socket.io/`. */
   attach(server: HttpServer): void
   drain(): Promise<void>
@@ -82,6 +83,7 @@ export function createRealtimeApp(deps: RealtimeDeps): RealtimeApp {
     },
     // After what the sockets have brought in this turn of the event loop: their sends share events.
     soon: setImmediate,
+    oneLanePerEvent: deps.oneLanePerEvent ?? false,
     ...(deps.batches && { limits: deps.batches }),
   })
   const watches = createWatches({ io, backend, clock })
@@ -123,7 +125,7 @@ export function createRealtimeApp(deps: RealtimeDeps): RealtimeApp {
     sends.sweep()
   })
 
-  const express = createHttpApp(
+  const http = createHttpApp(
     {
       app: 'realtime',
       version: deps.version,
@@ -143,7 +145,7 @@ export function createRealtimeApp(deps: RealtimeDeps): RealtimeApp {
   )
 
   return {
-    express,
+    http,
     attach: (server) => void io.attach(server),
     async drain() {
       draining = true

@@ -30,10 +30,11 @@ const app = createRealtimeApp({
   node: config.node ?? hostname().slice(0, 64),
   rateLimits: config.rateLimits,
   origins: config.origins,
+  oneLanePerEvent: await sidecar.brokerHasPartitions(),
   redis: redisUrl === undefined ? undefined : connectRedis(redisUrl, logger),
   appApiToken: config.appApiToken,
 })
-const server = createServer(app.express)
+const server = createServer(app.http)
 app.attach(server)
 
 await runService({

@@ -44,7 +44,7 @@ export const presence: CreateParts = ({ sidecar, logger, appApiToken }) => {
   const store = storeOf(sidecar, componentNames.stores.presence)
   const verifyToken = verifierOf(sidecar)
   const app = createPresenceApp({ ...{ store, sidecar, logger, clock, version, appApiToken, verifyToken } })
-  return { listener: app.express, ready: async () => app.start(), close: app.stop }
+  return { listener: app.http, ready: async () => app.start(), close: app.stop }
 }
 
 export const notifications =
@@ -59,7 +59,7 @@ export const notifications =
       ...{ store, sidecar, logger, clock, version, appApiToken, verifyToken, transport, rules, contact },
     })
     return {
-      listener: app.express,
+      listener: app.http,
       async ready() {
         await app.ready()
         app.start()
@@ -79,7 +79,7 @@ export const realtime =
     const app = createRealtimeApp({
       ...{ sidecar, logger, clock, version, node, rateLimits, origins, redis, appApiToken, batches },
     })
-    return { listener: app.express, attach: app.attach, drain: app.drain, close: app.close }
+    return { listener: app.http, attach: app.attach, drain: app.drain, close: app.close }
   }
 
 export const gateway =

@@ -1,12 +1,12 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { EventContract } from '@parley/contracts'
-import type { NextFunction, Request, RequestHandler, Response } from 'express'
+import type { RequestHandler } from 'express'
 import { z } from 'zod'
 import { ChatError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
-import { callerHeader } from './access.ts'
+import { comesFromBroker } from './access.ts'
 import type { HttpApp } from './app.ts'
-import { internalBody } from './body.ts'
-import { toChatError } from './errors.ts'
+import { internalBodyBytes } from './body.ts'
 
 /** The event is refused for good: it goes to the dead letter topic, and trying again would not help. */
 export interface Reject {
@@ -35,6 +35,9 @@ export interface EventContext {
 /** The path that a subscription's events come to. */
 export const eventPath = (topic: string): string => `/events/${topic}`
 
+/** What serves the events that come to a path. Never rejects. */
+export type EventHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>
+
 /**
  * Serves the events of a topic. daprd takes 404 for "drop it", and every other error for "again": so each outcome is
  * spelled out here, and the table of HTTP errors never sees an event.
@@ -55,37 +58,41 @@ export function subscribe<S extends z.ZodType>(
     return fn(parsed.data, { id: envelope.data.id, logger, event: envelope.data })
   }
 
-  const refuse = (id: unknown, reason: string, response: Response): void => {
-    logger.warn({ topic, id, reason }, 'an event was refused')
-    answer(response, 200, 'DROP')
-  }
+  http.events.set(eventPath(topic), async (request, response) => {
+    let id: unknown
+    try {
+      const body = await readJson(request)
+      id = (body as { id?: unknown } | null | undefined)?.id
+      const outcome = await decide(body)
+      if (outcome === 'done') return answer(response, 200, 'SUCCESS')
+      logger.warn({ topic, id, reason: outcome.reject }, 'an event was refused')
+      answer(response, 200, 'DROP')
+    } catch (error) {
+      logger.warn({ topic, id, err: error }, 'an event failed and comes again')
+      answer(response, 500, 'RETRY')
+    }
+  })
+}
 
-  http.express.post(
-    eventPath(topic),
-    onlyFromBroker,
-    internalBody,
-    async (request: Request, response: Response) => {
-      try {
-        const outcome = await decide(request.body)
-        if (outcome === 'done') answer(response, 200, 'SUCCESS')
-        else refuse(request.body?.id, outcome.reject, response)
-      } catch (error) {
-        logger.warn({ topic, id: request.body?.id, err: error }, 'an event failed and comes again')
-        answer(response, 500, 'RETRY')
-      }
-    },
-    // A body that cannot be read will not be another one the next time.
-    (error: unknown, _request: Request, response: Response, next: NextFunction) => {
-      const { code, status } = toChatError(error)
-      if (status === 400 || status === 413) refuse(undefined, code, response)
-      else next(error)
-    },
-  )
+/** Undefined where it is no JSON, or too much of it: it will not be another the next time. Rejects where it breaks off. */
+async function readJson(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length
+    if (bytes <= internalBodyBytes) chunks.push(chunk)
+  }
+  if (bytes > internalBodyBytes) return undefined
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString('utf8'))
+  } catch {
+    return undefined
+  }
 }
 
 /** Whoever may call us through their sidecar may still not pass for the broker. */
-const onlyFromBroker: RequestHandler = (request, _response, next) => {
-  if (request.headers[callerHeader] !== undefined) throw new ChatError('forbidden')
+export const onlyFromBroker: RequestHandler = (request, _response, next) => {
+  if (!comesFromBroker(request)) throw new ChatError('forbidden')
   next()
 }
 
@@ -107,7 +114,7 @@ function unwrap(data: unknown): unknown {
   }
 }
 
-function answer(response: Response, status: number, outcome: 'SUCCESS' | 'DROP' | 'RETRY'): void {
+function answer(response: ServerResponse, status: number, outcome: 'SUCCESS' | 'DROP' | 'RETRY'): void {
   response.statusCode = status
   response.setHeader('content-type', 'application/json')
   response.end(`{"status":"${outcome}"}`)

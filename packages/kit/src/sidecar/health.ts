@@ -4,7 +4,12 @@ import { z } from 'zod'
 import type { Logger } from '../logger.ts'
 import { type Line, parseJson } from './daprd.ts'
 
-const metadata = z.object({ components: z.array(z.object({ name: z.string() })) })
+const metadata = z.object({
+  components: z.array(z.object({ name: z.string(), type: z.string().default('') })),
+})
+
+/** Their components take `metadata.partitionKey`, and one subscriber gets all events of a key. */
+const partitionedBrokers = ['pubsub.kafka', 'pubsub.azure.eventhubs', 'pubsub.pulsar']
 
 export function createHealth(options: {
   line: Line
@@ -17,10 +22,9 @@ export function createHealth(options: {
   const get = (path: string, signal?: AbortSignal) => line.call({ method: 'GET', path, timeoutMs, signal })
   let hasPubsub = false
 
-  /** daprd is healthy, too, without a component that no YAML of the profile names. */
-  async function seesPubsub(): Promise<boolean> {
+  async function pubsub(): Promise<{ readonly type: string } | undefined> {
     const { text } = await line.callOrThrow({ method: 'GET', path: '/v1.0/metadata', timeoutMs })
-    return metadata.parse(parseJson(text)).components.some(({ name }) => name === componentNames.pubsub)
+    return metadata.parse(parseJson(text)).components.find(({ name }) => name === componentNames.pubsub)
   }
 
   return {
@@ -36,6 +40,10 @@ export function createHealth(options: {
       }
     },
 
+    async hasPartitions(): Promise<boolean> {
+      return partitionedBrokers.includes((await pubsub())?.type ?? '')
+    },
+
     /** `ok`, or what is wrong. For readiness: the sidecar, with the components that it was given loaded. */
     async check(): Promise<string> {
       try {
@@ -45,7 +53,8 @@ export function createHealth(options: {
         return `the sidecar of ${app} does not answer on port ${port}`
       }
       try {
-        hasPubsub ||= await seesPubsub()
+        // daprd is healthy, too, without a component that no YAML of the profile names.
+        hasPubsub ||= (await pubsub()) !== undefined
         return hasPubsub ? 'ok' : `the sidecar of ${app} has no component "${componentNames.pubsub}"`
       } catch {
         return `the sidecar of ${app} does not tell its components: is DAPR_API_TOKEN the same for both?`

@@ -233,6 +233,15 @@ describe('the health of the sidecar', () => {
       assert.match(await dapr.sidecar.check(), sentence)
     })
 
+  for (const [type, has] of [
+    ['pubsub.kafka', true],
+    ['pubsub.mqtt3', false],
+  ] as const)
+    it(`says whether its broker has partitions: ${type}`, async () => {
+      await using dapr = await start(() => ({ body: { components: [{ name: 'pubsub', type }] } }))
+      assert.equal(await dapr.sidecar.brokerHasPartitions(), has)
+    })
+
   it('is waited for until the components are loaded', async () => {
     let asked = 0
     await using dapr = await start(() => ({ status: ++asked < 3 ? 500 : 204 }))

@@ -27,6 +27,8 @@ export interface Sidecar {
   readonly state: SidecarState
   /** Resolves when the sidecar has loaded its components; rejects when the signal aborts. */
   waitUntilReady(options: { readonly signal: AbortSignal }): Promise<void>
+  /** Whether the broker brings all events of a lane to one replica. Throws where the sidecar does not say. */
+  brokerHasPartitions(): Promise<boolean>
   /** `ok`, or what is wrong. For readiness. */
   check(): Promise<string>
   close(): Promise<void>
@@ -68,6 +70,7 @@ export function createSidecar(options: SidecarOptions): Sidecar {
     publishRaw: (topic, data) => publishJson(topic, JSON.stringify(data)),
     secret: secrets.get,
     waitUntilReady: health.waitUntilReady,
+    brokerHasPartitions: health.hasPartitions,
     check: health.check,
     async close() {
       await Promise.all([publishing, storing, invoking, probing].map((line) => line.close()))

@@ -54,6 +54,7 @@ export function stubSidecar(options: { readinessOf?: (app: AppId) => Promise<Rea
       delete: () => Promise.reject(new Error('not used')),
     },
     waitUntilReady: async () => {},
+    brokerHasPartitions: async () => false,
     check: async () => 'ok',
     close: async () => {},
   }

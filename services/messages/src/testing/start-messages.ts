@@ -145,7 +145,7 @@ async function startListener(
 
 async function startAuth(dapr: FakeDapr, closing: (() => Promise<unknown>)[]): Promise<void> {
   const fake = await dapr.start('auth')
-  const express = createHttpApp(
+  const http = createHttpApp(
     {
       app: 'auth',
       version: '0.0.0',
@@ -158,7 +158,7 @@ async function startAuth(dapr: FakeDapr, closing: (() => Promise<unknown>)[]): P
         return { status: 200, body: { items: known.map((id) => ({ id, username: id, displayName: id })) } }
       }),
   )
-  const server = createServer(express)
+  const server = createServer(http)
   fake.connect(await listen(server))
   closing.push(() => closeServer(server))
 }

@@ -131,7 +131,7 @@ export async function startReplica(world: World): Promise<Replica> {
     rules,
     contact: 'mailto:push@parley.example',
   })
-  const server = createServer(app.express)
+  const server = createServer(app.http)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 

@@ -50,7 +50,7 @@ export async function startReplica(world: World): Promise<Replica> {
     }),
     check: async () => 'ok',
   } as unknown as Pick<Sidecar, 'publish' | 'invoke' | 'check'>
-  const { express, round } = createPresenceApp({
+  const { http, round } = createPresenceApp({
     version: '0.0.0',
     logger: createLogger('presence', 'silent'),
     clock: world.clock,
@@ -58,7 +58,7 @@ export async function startReplica(world: World): Promise<Replica> {
     sidecar,
     verifyToken: async (token) => ({ userId: token as UserId, sessionId: 's' as never }),
   })
-  const server: Server = createServer(express)
+  const server: Server = createServer(http)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 

@@ -4,11 +4,18 @@ import { type Command, laneOf, type MessageSubmitted } from '@parley/contracts'
 import { fakeClock, seededRandom } from '@parley/testkit'
 import { conversation, dice, messageEntry, send, user } from '../testing/builders.ts'
 import { createBatcher } from './batcher.ts'
-import type { BatcherLimits, BatchOutcome } from './outcome.ts'
+import { type BatcherLimits, type BatchOutcome, batcherLimits } from './outcome.ts'
 
 type Publish = (event: MessageSubmitted) => Promise<void>
 
-function start(options: { limits?: Partial<BatcherLimits>; publish?: Publish; deadLetter?: Publish } = {}) {
+function start(
+  options: {
+    limits?: Partial<BatcherLimits>
+    publish?: Publish
+    deadLetter?: Publish
+    oneLanePerEvent?: boolean
+  } = {},
+) {
   const clock = fakeClock()
   const published: MessageSubmitted[] = []
   const dead: { event: MessageSubmitted; reason: string }[] = []
@@ -23,6 +30,7 @@ function start(options: { limits?: Partial<BatcherLimits>; publish?: Publish; de
       dead.push({ event, reason })
       await options.deadLetter?.(event)
     },
+    oneLanePerEvent: options.oneLanePerEvent ?? false,
     ...(options.limits && { limits: options.limits }),
   })
   const submit = (room: string, sender: string, clientId: string, text?: string) => {
@@ -61,8 +69,17 @@ describe('batcher', () => {
     assert.deepEqual(answers, ['a1 stored'])
   })
 
-  it('carries the conversations of one lane in one event, and only those', async () => {
+  it('carries whatever waits in one event', async () => {
     const { clock, submit, published } = start()
+    submit('room', 'ann', 'a1')
+    submit('elsewhere', 'ann', 'a2')
+    await clock.settle()
+    assert.deepEqual(published.map(idsOf), ['a1 | a2'])
+    assert.equal(published[0]?.lane, laneOf('room'))
+  })
+
+  it('carries the conversations of one lane, and only those, where the broker has partitions', async () => {
+    const { clock, submit, published } = start({ oneLanePerEvent: true })
     const near = neighbour('room')
     submit('room', 'ann', 'a1')
     submit(near, 'ann', 'a2')
@@ -72,6 +89,28 @@ describe('batcher', () => {
     for (const event of published) {
       for (const { conversationId } of event.conversations) assert.equal(laneOf(conversationId), event.lane)
     }
+  })
+
+  it('has few events out, besides those that are stuck', async () => {
+    const { eventsInFlight, stuckMs, mostInFlight } = batcherLimits
+    const { clock, submit, ids, store } = start()
+    const submitted: string[] = []
+    const submitOne = async () => {
+      const id = `a${submitted.length}`
+      submitted.push(id)
+      submit(`room ${id}`, 'ann', id)
+      await clock.settle()
+    }
+    for (let i = 0; i <= eventsInFlight; i++) await submitOne()
+    assert.deepEqual(ids(), submitted.slice(0, eventsInFlight))
+    await clock.advance(stuckMs)
+    assert.deepEqual(ids(), submitted)
+    for (let i = ids().length; i <= mostInFlight; i++) await submitOne()
+    await clock.advance(stuckMs)
+    assert.equal(ids().length, mostInFlight)
+    store('room a0', 'ann', 'a0')
+    await clock.settle()
+    assert.equal(ids().length, mostInFlight + 1)
   })
 
   it('keeps to the limits of an event', async () => {

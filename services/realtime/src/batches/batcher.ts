@@ -17,6 +17,7 @@ import { keyOf, type Pending, pendingItem } from './pending.ts'
 interface Flight {
   /** Its place among the flights of this node, from 1. */
   readonly number: number
+  readonly startedAt: number
   readonly queues: Set<ConversationQueue>
   timer: { cancel(): void }
 }
@@ -33,8 +34,8 @@ const firstRetryMs = 100
  *   failed 'overloaded'    it was never accepted
  *
  * A conversation has at most one flight (conversation-queue.ts), so the order of a sender survives a broker that
- * reorders. One event carries the flights of many conversations of one lane, and a bounded number of events is out:
- * load makes batches larger instead of queues longer. When idle, an item is published at once.
+ * reorders. One event carries the flights of many conversations, and a bounded number of events is out: load makes
+ * batches larger instead of queues longer. When idle, an item is published at once.
  *
  * No outcome in 2 s → the same items again; again none → one by one. Neither an outage nor a queue in the broker is
  * poison: an attempt alone is a strike only if it was overtaken, by an item that was published for the first time after
@@ -46,7 +47,7 @@ const firstRetryMs = 100
 export function createBatcher(deps: BatcherDeps): Batcher {
   const { clock, publish, deadLetter, soon = queueMicrotask } = deps
   const limits = { ...batcherLimits, ...deps.limits }
-  const lanes = createLanes(limits)
+  const lanes = createLanes(limits, deps.oneLanePerEvent ?? false)
   const queues = new Map<ConversationId, ConversationQueue>()
   /** In the order of submission: the first is the oldest. */
   const pending = new Map<string, Pending>()
@@ -60,6 +61,7 @@ export function createBatcher(deps: BatcherDeps): Batcher {
   let pumpIsDue = false
   let closed = false
   let ageTimer: { cancel(): void } | undefined
+  let roomTimer: { cancel(): void } | undefined
 
   function submit(conversationId: ConversationId, command: Command): Promise<BatchOutcome> {
     const key = keyOf(conversationId, command.senderId, command.clientId)
@@ -98,16 +100,28 @@ export function createBatcher(deps: BatcherDeps): Batcher {
 
   function pump(): void {
     pumpIsDue = false
-    while (!closed && out.size < limits.eventsInFlight) {
+    while (!closed && hasRoom()) {
       const next = lanes.next()
       if (!next) return
       fly(next.event, next.aboard)
     }
   }
 
+  function hasRoom(): boolean {
+    if (out.size < limits.eventsInFlight) return true
+    if (out.size >= limits.mostInFlight) return false
+    const stuckIn = [...out].map(({ startedAt }) => startedAt + limits.stuckMs - clock.now())
+    const fresh = stuckIn.filter((ms) => ms > 0)
+    if (fresh.length < limits.eventsInFlight) return true
+    roomTimer?.cancel()
+    roomTimer = clock.setTimeout(pumpSoon, Math.min(...fresh))
+    return false
+  }
+
   function fly(event: MessageSubmitted, aboard: readonly ConversationQueue[]): void {
     const flight: Flight = {
       number: ++flightCount,
+      startedAt: clock.now(),
       queues: new Set(aboard),
       timer: clock.setTimeout(() => timeIsUp(flight), limits.outcomeMs),
     }
@@ -223,6 +237,7 @@ export function createBatcher(deps: BatcherDeps): Batcher {
     close() {
       closed = true
       ageTimer?.cancel()
+      roomTimer?.cancel()
       for (const flight of out) flight.timer.cancel()
       for (const item of [...pending.values()]) answer(item, unavailable)
     },

@@ -13,8 +13,12 @@ export const batcherLimits = {
   batchItems: 64,
   /** Of one event, encoded. */
   eventBytes: 128 * 1024,
-  /** Fewer make larger events under load: on two busy cores 4 answer in about half the time of 8 (docs/adr/0009). */
-  eventsInFlight: 4,
+  /** Few, so that load makes events larger, not more (docs/adr/0014). */
+  eventsInFlight: 2,
+  /** After this long an event makes room for another one: what is stuck in it holds up nobody else… */
+  stuckMs: 250,
+  /** …as long as no more than this are out in all. */
+  mostInFlight: 4,
   /** Of all conversations together; more are answered `overloaded`. */
   queuedItems: 20_000,
   outcomeMs: 2_000,
@@ -30,6 +34,8 @@ export interface BatcherDeps {
   /** Sets an event aside, for whoever gives its commands an outcome. Rejects where it is not certain that it did. */
   readonly deadLetter: (event: MessageSubmitted, reason: string) => Promise<void>
   readonly limits?: Partial<BatcherLimits>
+  /** Where the broker keeps the events of one key together; elsewhere an event holds whatever waits. */
+  readonly oneLanePerEvent?: boolean
   /** Runs a function after what has arrived already, so that one turn's sends share events. */
   readonly soon?: (fn: () => void) => void
 }

@@ -118,7 +118,7 @@ export async function startRealtime(options: Partial<RealtimeDeps> & { answers?:
     origins: ['https://elsewhere.example'],
     ...options,
   })
-  const server = createServer(app.express)
+  const server = createServer(app.http)
   app.attach(server)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
