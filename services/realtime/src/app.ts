@@ -119,7 +119,7 @@ export function createRealtimeApp(deps: RealtimeDeps): RealtimeApp {
     )
   })
   const handlers = createHandlers({ clock, backend, sends, receipts, watches, visibility })
-  serveConnections({ io, clock, logger, node, rooms, reporter, handlers, rateLimits })
+  serveConnections({ io, clock, logger, node, rooms, sessions, reporter, handlers, rateLimits })
   const sweep = every(clock, outgoingLimits.checkMs, () => {
     dropSlowClients(io, logger)
     sends.sweep()

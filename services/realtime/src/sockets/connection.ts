@@ -3,6 +3,7 @@ import type { Reporter } from '../presence/reporter.ts'
 import type { Rate } from '../rates/token-bucket.ts'
 import type { Rooms } from '../rooms/rooms.ts'
 import { dispatch, type Handlers } from './dispatch.ts'
+import type { Sessions } from './sessions.ts'
 import { cut } from './slow-clients.ts'
 import type { ChatServer, ChatSocket } from './types.ts'
 
@@ -26,11 +27,12 @@ export function serveConnections(deps: {
   logger: Logger
   node: string
   rooms: Rooms
+  sessions: Pick<Sessions, 'endIfRevoked'>
   reporter: Reporter
   handlers: Handlers
   rateLimits: boolean
 }): void {
-  const { io, clock, logger, rooms, reporter } = deps
+  const { io, clock, logger, rooms, sessions, reporter } = deps
   io.on('connection', (socket) => {
     const { userId, sessionId } = socket.data
     const device = { userId, sessionId, socketId: socket.id }
@@ -52,6 +54,7 @@ export function serveConnections(deps: {
       const serverTime = new Date(clock.now()).toISOString()
       socket.emit('ready', { userId, sessionId, node: deps.node, serverTime })
     })
+    sessions.endIfRevoked(socket)
     // Only a socket that has gone does not get in; a `sync` that waits for it is answered into the void.
     socket.data.joined.catch((error) => logger.debug({ err: error }, 'a socket left before it was in'))
   })
