@@ -108,12 +108,16 @@ export function createCommands(deps: {
       const known = await log.writer.lookUp(view, command)
       if (known === undefined) {
         const decision = decide(view.fold, command, new Date(clock.now()).toISOString())
-        if ('refused' in decision)
+        const isRefused = 'refused' in decision
+        // Of whoever was a member an earlier copy may be under way: then the refusal is put on record below, so that no
+        // copy is stored after this answer, even if the person is a member again.
+        if (isRefused && !view.fold.members.has(command.senderId))
           throw new ChatError(decision.refused.code, { detail: decision.refused.message })
         // The broker is the redo log: if this process dies before it has announced the entry, another one does.
-        await sidecar.publish(messageSubmitted, eventOf(conversationId, command), {
-          lane: laneOf(conversationId),
-        })
+        if (!isRefused)
+          await sidecar.publish(messageSubmitted, eventOf(conversationId, command), {
+            lane: laneOf(conversationId),
+          })
       }
       const [outcome] = await carryOut(conversationId, [command])
       switch (outcome?.outcome) {

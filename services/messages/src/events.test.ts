@@ -64,6 +64,25 @@ function refuse(text: string, family = 'log:'): { stop(): void } {
 }
 
 describe('message.submitted', () => {
+  it('is not stored after a copy of it was refused over HTTP, even where it would be allowed again', async () => {
+    await begin()
+    const members = `/api/conversations/${id}/members`
+    await chat.as('ann')('DELETE', `${members}/bob`)
+    const answer = await chat.as('bob')('POST', `/api/conversations/${id}/messages`, {
+      clientId: 'b1',
+      text: 'hello',
+    })
+    assert.equal(answer.body.code, 'conversation_not_found')
+    await chat.as('ann')('POST', members, { userIds: ['bob'] })
+    submit(post('bob', 'b1'), post('bob', 'b2'))
+    await chat.idle()
+    assert.deepEqual(
+      (await history()).map(({ clientId }) => clientId),
+      ['b2'],
+    )
+    assert.ok(rejected().includes('bob/b1 conversation_not_found'))
+  })
+
   it('is stored in the order of its senders, and told, once or more', async () => {
     await begin()
     submit(post('ann', 'a1'), post('bob', 'b1'), post('ann', 'a2'))

@@ -44,8 +44,10 @@ export function registerConversationRoutes(http: HttpApp, deps: RouteDeps): void
     clientId: string | undefined,
     specific: Specific<Command>,
   ): Promise<View> {
-    await conversations.forMember(id, user)
-    return (await commands.execute(id, commandOf(deps, user, clientId, specific))).view
+    const { view } = await commands.execute(id, commandOf(deps, user, clientId, specific))
+    // A repeat of what somebody did while they were a member has its outcome, but shows them nothing any more.
+    if (specific.kind !== 'remove-member' && !isMember(view.fold, user)) throw conversations.notFound(id)
+    return view
   }
 
   handle(http, createConversation, async ({ body, caller }) => {
