@@ -28,7 +28,12 @@ export const gatewayConfig = serviceConfig
       .string()
       .regex(/^[A-Za-z0-9.:[\]-]+$/, 'must be a host name')
       .default('127.0.0.1'),
-    realtimePort: port.default(4102),
+    /** One port, or those of several nodes on that host with commas between. */
+    realtimePort: z
+      .string()
+      .regex(/^\d{1,5}(,\d{1,5})*$/, 'must be a port, or several with commas between')
+      .default('4102')
+      .transform((ports) => ports.split(',')),
     webRoot: z.string().default(inRepository('web/dist')),
     docsRoot: z.string().default(inRepository('docs')),
   })
@@ -40,8 +45,8 @@ export interface GatewaySettings {
   readonly bind: string
   readonly sidecarPort: number
   readonly sidecarToken: string | undefined
-  /** `host:port` */
-  readonly realtime: string
+  /** `host:port` of each node. */
+  readonly realtime: readonly string[]
   readonly webRoot: string
   readonly docsRoot: string
   /** undefined: no rate is limited. */
@@ -70,7 +75,7 @@ export function settingsOf(config: GatewayConfig): GatewaySettings {
     bind: config.gatewayBind,
     sidecarPort: config.daprHttpPort,
     sidecarToken: config.daprApiToken,
-    realtime: `${config.realtimeHost}:${config.realtimePort}`,
+    realtime: config.realtimePort.map((one) => `${config.realtimeHost}:${one}`),
     webRoot: existsSync(join(config.webRoot, 'index.html')) ? resolve(config.webRoot) : withoutWebApp,
     docsRoot: resolve(config.docsRoot),
     rates: config.rateLimits ? defaultRates : undefined,

@@ -65,13 +65,13 @@ const startSidecar = async () => {
   return { server, seen, stage, port: await listening(server) }
 }
 
-const startRealtime = async () => {
+export const startRealtime = async (transports: ('websocket' | 'polling')[] = ['websocket']) => {
   const requests: string[] = []
   const server = createServer((request, response) => {
     requests.push(request.url ?? '')
     response.writeHead(404).end('not the gateway')
   })
-  const io = new SocketServer(server, { transports: ['websocket'] })
+  const io = new SocketServer(server, { transports })
   const handshakes: IncomingMessage['headers'][] = []
   io.on('connection', (socket) => {
     handshakes.push(socket.handshake.headers)
@@ -139,7 +139,7 @@ export async function startGateway(
     bind: '127.0.0.1',
     sidecarPort: sidecar.port,
     sidecarToken: 'token-of-the-sidecar',
-    realtime: `127.0.0.1:${realtime.port}`,
+    realtime: [`127.0.0.1:${realtime.port}`],
     webRoot: webApp(folder),
     docsRoot: fileURLToPath(new URL('../../../docs', import.meta.url)),
     rates: undefined,

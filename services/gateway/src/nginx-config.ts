@@ -40,6 +40,11 @@ const maps = (settings: NginxSettings): string[] => {
     block('map $http_authorization $bearer', 'default "";', `${pattern(bearer)} $http_authorization;`),
     block('map $http_host $own_host', 'default $server_addr;', `${pattern(wellFormedHost)} $http_host;`),
     block('map $http_upgrade $upgrade', 'default "";', '"~*^websocket$" websocket;'),
+    block(
+      'map "$arg_transport $arg_sid" $realtime_nodes',
+      'default realtime_of_address;',
+      '"websocket " realtime;',
+    ),
     block('map $upgrade $connection_upgrade', 'default "";', 'websocket upgrade;'),
     block('map $request_id $span_id', '"~^(?<half>[0-9a-f]{16})" $half;'),
     block('map $status $retry_after', 'default "";', '429 1;', '503 1;'),
@@ -102,6 +107,7 @@ const server = (settings: NginxSettings): string =>
   )
 
 export function nginxConfig(settings: NginxSettings): string {
+  const nodes = settings.realtime.map((address) => `server ${address};`)
   return `${lines(
     'daemon off;',
     'pid nginx.pid;',
@@ -147,7 +153,10 @@ export function nginxConfig(settings: NginxSettings): string {
       maps(settings),
       block('upstream sidecar', `server 127.0.0.1:${settings.sidecarPort};`, 'keepalive 64;'),
       // Not kept alive: realtime ends an idle connection after 5 s, maybe in the moment in which it is used again.
-      block('upstream realtime', `server ${settings.realtime};`),
+      // The zone: all workers take the same turns, and know together who is down.
+      block('upstream realtime', 'zone realtime 64k;', nodes),
+      // Whoever polls must come to the same node each time.
+      block('upstream realtime_of_address', 'hash $remote_addr consistent;', nodes),
       server(settings),
     ),
   )}\n`

@@ -46,7 +46,9 @@ const toSidecar = (uri: string, settings: GatewaySettings): string[] => [
 const toRealtime = (settings: GatewaySettings): string[] => [
   ...limited('socket', settings),
   ...headersOf('data', settings),
-  'proxy_pass http://realtime;',
+  'proxy_pass http://$realtime_nodes;',
+  // A handshake that no node has taken can go to another one; a long poll's POST is never sent twice.
+  'proxy_next_upstream error;',
   'proxy_set_header Host $http_host;',
   'proxy_set_header Upgrade $upgrade;',
   'proxy_set_header Connection $connection_upgrade;',

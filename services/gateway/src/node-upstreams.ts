@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { Agent, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
@@ -20,6 +21,8 @@ import {
 const bearerToken = new RegExp(bearer)
 
 export const addressOf = (request: IncomingMessage): string => request.socket.remoteAddress ?? ''
+
+const numberOf = (text: string): number => createHash('sha256').update(text).digest().readUInt32BE()
 
 function kept(request: IncomingMessage, names: readonly string[]): Record<string, string> {
   const headers: Record<string, string> = {}
@@ -117,6 +120,15 @@ export function createUpstreams(
     await web.web(request, response, { target, buffer: Readable.from(body.length > 0 ? [body] : []) })
   }
 
+  let turn = 0
+  /** The nodes take turns; but whoever polls must come to the same node each time. */
+  function nodeOf(request: IncomingMessage): string {
+    const query = new URL(request.url ?? '', 'http://gateway').searchParams
+    const isFree = query.get('transport') === 'websocket' && !query.has('sid')
+    const { realtime } = settings
+    return `http://${realtime[(isFree ? turn++ : numberOf(addressOf(request))) % realtime.length]}`
+  }
+
   return {
     invoke(request, response, app, traceId) {
       const authorization = request.headers.authorization ?? ''
@@ -134,7 +146,7 @@ export function createUpstreams(
     },
 
     realtime: (request, response, traceId) =>
-      forward(request, response, `http://${settings.realtime}`, {
+      forward(request, response, nodeOf(request), {
         ...kept(request, ['host', ...forwardedHeaders]),
         ...ownHeaders(request, traceId),
       }),
@@ -148,7 +160,7 @@ export function createUpstreams(
         connection: 'Upgrade',
         ...ownHeaders(request, traceId),
       }
-      await webSocket.ws(request, socket, { target: `http://${settings.realtime}` }, head)
+      await webSocket.ws(request, socket, { target: nodeOf(request) }, head)
     },
 
     endSockets() {

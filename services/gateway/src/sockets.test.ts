@@ -5,7 +5,15 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { io } from 'socket.io-client'
-import { freePort, type Gateway, heard, type Kind, raw, startGateway } from './gateway.harness.ts'
+import {
+  freePort,
+  type Gateway,
+  heard,
+  type Kind,
+  raw,
+  startGateway,
+  startRealtime,
+} from './gateway.harness.ts'
 import { findNginx } from './nginx-process.ts'
 
 const nginx = findNginx()?.path
@@ -58,6 +66,32 @@ for (const kind of ['nginx', 'node'] satisfies Kind[])
         assert.deepEqual(await response.json(), { code: 0, message: 'Transport unknown' })
       }),
     )
+
+    test('nodes of realtime take turns, and whoever polls stays with one', async () => {
+      const nodes = [
+        await startRealtime(['polling', 'websocket']),
+        await startRealtime(['polling', 'websocket']),
+      ]
+      const realtime = nodes.map(({ port }) => `127.0.0.1:${port}`)
+      const gateway = await startGateway(kind, { nginx, realtime })
+      const four = async (transports: string[]) => {
+        const clients = Array.from({ length: 4 }, () => clientOf(gateway, { transports }))
+        await Promise.all(clients.map((client) => heard(client, 'connect')))
+        for (const client of clients) assert.equal(await client.timeout(20_000).emitWithAck('echo', 'a'), 'a')
+        for (const client of clients) client.close()
+        return nodes.map(({ handshakes }) => handshakes.splice(0).length)
+      }
+      try {
+        assert.deepEqual(await four(['websocket']), [2, 2])
+        assert.deepEqual((await four(['polling', 'websocket'])).sort(), [0, 4])
+      } finally {
+        await gateway.close()
+        for (const { io } of nodes) {
+          io.disconnectSockets(true)
+          await io.close()
+        }
+      }
+    })
 
     test(
       'only the path of Socket.IO is upgraded',
