@@ -30,7 +30,7 @@ let failure
 /** @param {ReturnType<typeof readOptions>} options */
 const settle = async (options) => {
   const { choosePortOffset } = await import('./lib/run-file.mjs')
-  return { ...options, portOffset: await choosePortOffset(options.portOffset) }
+  return { ...options, portOffset: await choosePortOffset(options.portOffset, options.replicas) }
 }
 try {
   demandNode()

@@ -7,6 +7,7 @@ const options = /** @type {const} */ ({
   profile: { type: 'string' },
   broker: { type: 'string' },
   stores: { type: 'string' },
+  replicas: { type: 'string' },
   'port-offset': { type: 'string' },
   data: { type: 'string' },
   'run-file': { type: 'string' },
@@ -15,9 +16,13 @@ const options = /** @type {const} */ ({
   help: { type: 'boolean', short: 'h' },
 })
 
+/** Their ports are ten apart (run-file.mjs). */
+const mostReplicas = 5
+
 const usage = `  --profile <name>      the servers to run on: embedded (the default), redis
   --broker <name>       a folder of components/brokers
   --stores <name>       a folder of components/stores
+  --replicas <n>        of every service but the gateway, 1 to 5; not on the broker mqtt
   --port-offset <n>     adds n to every port, so that a second Parley can run beside the first; \`auto\` finds one
   --data <directory>    where .data/ is (the default: the root of the repository)
   --run-file <path>     another dapr.yaml
@@ -40,7 +45,14 @@ export function readOptions(command, args) {
   if (portOffset !== 'auto' && !(Number.isInteger(portOffset) && portOffset >= 0 && portOffset <= 45_000)) {
     throw new SetupError(`--port-offset takes a whole number from 0 to 45000, or \`auto\`, not "${wish}".`)
   }
+  const replicas = Number(values.replicas ?? '1')
+  if (!(Number.isInteger(replicas) && replicas >= 1 && replicas <= mostReplicas)) {
+    throw new SetupError(
+      `--replicas takes a whole number from 1 to ${mostReplicas}, not "${values.replicas}".`,
+    )
+  }
   return {
+    replicas,
     profile: values.profile,
     broker: values.broker,
     stores: values.stores,

@@ -32,8 +32,8 @@ export async function startPostgres({ dataDir, port, password }) {
     fsync: 'on',
     synchronous_commit: 'on',
     full_page_writes: 'on',
-    // Four sidecars of 16 connections each, twice while one is replaced.
-    max_connections: '150',
+    // Four sidecars of 16 connections each, for five replicas.
+    max_connections: '400',
     shared_buffers: '128MB',
     log_min_messages: 'warning',
     // A create-if-absent that loses is an error to PostgreSQL, and daily business here.

@@ -1,6 +1,6 @@
 // dapr.yaml, read the way `dapr run -f` reads it, for one `dapr run` per app.
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { stringify } from 'yaml'
 import { serverPorts } from './infrastructure.mjs'
@@ -13,7 +13,8 @@ import { SetupError } from './terminal.mjs'
 
 /**
  * @typedef {object} AppEntry
- * @property {string} id
+ * @property {string} id of the replica: the app id, from the second on with its number
+ * @property {string} appId
  * @property {string[]} command
  * @property {number | undefined} appPort
  * @property {number} daprHttpPort
@@ -26,10 +27,49 @@ import { SetupError } from './terminal.mjs'
  */
 
 /**
- * @param {{ file?: string, portOffset?: number }} [options] the offset shifts every port, also those in `env`
+ * @param {{ file?: string, portOffset?: number, replicas?: number }} [options] the offset shifts every port, also those
+   in `env`; of the gateway there is always one
  * @returns {AppEntry[]}
  */
-export function readRunFile({ file = join(root, 'dapr.yaml'), portOffset = 0 } = {}) {
+export function readRunFile({ file = join(root, 'dapr.yaml'), portOffset = 0, replicas = 1 } = {}) {
+  const apps = readApps(file, portOffset)
+  return apps.flatMap((app) => {
+    if (!app.env.GATEWAY_PORT) return Array.from({ length: replicas }, (_, i) => replicaOf(app, i))
+    const nodes = Array.from({ length: replicas }, (_, i) => Number(app.env.REALTIME_PORT) + i * portsApart)
+    return [{ ...app, env: { ...app.env, REALTIME_PORT: nodes.join(',') } }]
+  })
+}
+
+/** In dapr.yaml the ports of one kind lie below each other. */
+const portsApart = 10
+
+/**
+ * @param {AppEntry} app
+ * @param {number} index
+ * @returns {AppEntry}
+ */
+function replicaOf(app, index) {
+  if (index === 0) return app
+  const away = index * portsApart
+  return {
+    ...app,
+    id: `${app.appId}-${index + 1}`,
+    appPort: app.appPort && app.appPort + away,
+    daprHttpPort: app.daprHttpPort + away,
+    daprGrpcPort: app.daprGrpcPort + away,
+    daprInternalGrpcPort: app.daprInternalGrpcPort + away,
+    metricsPort: app.metricsPort + away,
+    // Without it a node is called like its host.
+    env: { ...app.env, PARLEY_NODE: `${hostname().slice(0, 60)}-${index + 1}` },
+  }
+}
+
+/**
+ * @param {string} file
+ * @param {number} portOffset
+ * @returns {AppEntry[]}
+ */
+function readApps(file, portOffset) {
   const content = readYaml(file)[0]?.document
   if (!Array.isArray(content?.apps)) throw new SetupError(`${file} has no list of apps.`)
   const base = resolve(file, '..')
@@ -43,6 +83,7 @@ export function readRunFile({ file = join(root, 'dapr.yaml'), portOffset = 0 } =
     }
     return {
       id: app.appID,
+      appId: app.appID,
       command: app.command.map((/** @type {string} */ part) => absolute(directory, part)),
       appPort: shift(app.appPort),
       daprHttpPort: need('daprHTTPPort'),
@@ -94,13 +135,16 @@ export const offsetStep = 307
  * An offset with which every port is free. It stays below the ports that the system gives to outgoing connections. A file
  * names who took it, as between the look and the use another start may look, too.
  * @param {number | 'auto'} wish
+ * @param {number} [replicas]
  * @returns {Promise<number>}
  */
-export async function choosePortOffset(wish) {
+export async function choosePortOffset(wish, replicas) {
   if (wish !== 'auto') return wish
   for (let offset = 500; offset < 16_000; offset += offsetStep) {
     const ports = [
-      ...portsOf(readRunFile({ portOffset: offset })).map(({ port }) => port),
+      ...portsOf(readRunFile({ portOffset: offset, ...(replicas ? { replicas } : {}) })).map(
+        ({ port }) => port,
+      ),
       ...Object.values(serverPorts(offset)),
     ]
     const free = await Promise.all(ports.map((port) => portIsFree(port)))

@@ -72,7 +72,7 @@ export class Supervisor {
   start() {
     if (this.state === 'stopped') return
     const { app, binaries, resourcePaths, env, runDir } = this.options
-    const args = ['run', '--app-id', app.id, '--config', app.configFile, '--log-level', app.logLevel]
+    const args = ['run', '--app-id', app.appId, '--config', app.configFile, '--log-level', app.logLevel]
     for (const path of resourcePaths) args.push('--resources-path', path)
     for (const [flag, port] of Object.entries({
       '--app-port': app.appPort,

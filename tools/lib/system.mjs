@@ -28,8 +28,13 @@ export class System {
     this.signal = signal
     this.profile = chooseProfile(options)
     this.dataDir = join(options.runDir, '.data')
+    if (options.replicas > 1 && this.profile.broker === 'mqtt')
+      throw new SetupError(
+        'The broker mqtt serves one replica per service: each is one MQTT client, and a second one of that name ends the first. Take another broker, as in `npm start -- --profile redis --replicas 2`.',
+      )
     this.apps = readRunFile({
       portOffset: options.portOffset,
+      replicas: options.replicas,
       ...(options.runFile ? { file: options.runFile } : {}),
     })
     /** @type {Supervisor[]} */
@@ -78,6 +83,10 @@ export class System {
     this.#publish()
     this.signal.throwIfAborted()
     const { secrets } = this.infrastructure
+    if (this.options.replicas > 1 && !secrets['redis-url'])
+      throw new SetupError(
+        'Several nodes of realtime reach each other over Redis, and this profile has none: take --broker redis, or --stores redis or reference.',
+      )
     // dapr.yaml's `env` reaches the app only; daprd reads both tokens from the environment of `dapr run`.
     const env = {
       ...process.env,

@@ -4,7 +4,6 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { AppId } from '@parley/contracts'
 import { z } from 'zod'
 import { until } from './until.ts'
 
@@ -36,8 +35,8 @@ export interface Parley {
   readonly url: string
   readonly directory: string
   state(): Promise<RunState>
-  /** SIGKILL of a service or its sidecar; done when the pair is ready again. */
-  kill(app: AppId, what: 'app' | 'daprd'): Promise<void>
+  /** SIGKILL of a replica (`messages`, `messages-2`…) or its sidecar; done when the pair is ready again. */
+  kill(replica: string, what: 'app' | 'daprd'): Promise<void>
   /** All that `npm start` printed. */
   output(): string
   stop(): Promise<void>
@@ -97,17 +96,17 @@ export async function startParley(options: ParleyOptions = {}): Promise<Parley> 
       state,
       output: () => output,
       stop,
-      async kill(app, what) {
-        const before = (await state()).apps[app]
+      async kill(replica, what) {
+        const before = (await state()).apps[replica]
         const target = before?.pids[what]
-        if (before === undefined || target === undefined) throw new Error(`${app} has no ${what} now`)
+        if (before === undefined || target === undefined) throw new Error(`${replica} has no ${what} now`)
         process.kill(target, 'SIGKILL')
         await until(
           async () => {
-            const now = (await state()).apps[app]
+            const now = (await state()).apps[replica]
             return now?.state === 'ready' && now.restarts > before.restarts
           },
-          `${app} is ready again after its ${what} was killed`,
+          `${replica} is ready again after its ${what} was killed`,
           120_000,
         )
       },

@@ -1,22 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type AppId, type ConversationId, getPresence, type PresenceStatus } from '@parley/contracts'
-import { until } from '@parley/testkit'
-import { leave, type Person } from '../people/person.ts'
-import { socketWriter } from '../people/socket-writer.ts'
-import { appWriter, type Writer } from '../people/traffic.ts'
+import type { AppId } from '@parley/contracts'
 import { type RealSystem, startReal } from './start.ts'
+import { betweenMs, underTraffic } from './under-traffic.ts'
 
-/** Below the rate of 20 messages a second, so that what waits after an outage is made up for. */
-const everyMs = 120
-const betweenMs = 1_000
 const stoppedMs = 5_000
-
-interface Room {
-  readonly id: ConversationId
-  readonly writers: readonly Writer[]
-}
 
 let chat: RealSystem
 before(async () => {
@@ -24,54 +13,12 @@ before(async () => {
 })
 after(() => chat?.close())
 
-/** Everybody writes while `disturb` runs; then the log has to be what each of them was told. */
-async function underTraffic(disturb: () => Promise<void>): Promise<void> {
-  const people = await chat.people('ann', 'bob', 'eve', 'joe')
-  const [ann, bob, eve, joe] = people
-  const rooms = [await start(ann, [bob, eve, joe]), await start(eve, [joe, ann])]
-  await delay(betweenMs)
-  await disturb()
-  await delay(betweenMs)
-  const show = (status: PresenceStatus) =>
-    until(() => everybodyIs(people, status), `all are ${status}`, 60_000)
-  await show('online')
-  await Promise.all(rooms.flatMap(({ writers }) => writers.map((writer) => writer.stop())))
-  for (const { id, writers } of rooms) {
-    const reader = writers[0]?.person ?? ann
-    const [log, history] = [await reader.log(id), await reader.history(id)]
-    assert.deepEqual(
-      log.map(({ seq }) => seq),
-      log.map((_, i) => i + 1),
-    )
-    await Promise.all(writers.map((writer) => writer.verify(log, history)))
-  }
-  leave(chat.door)
-  await show('offline')
-}
-
-async function everybodyIs(people: readonly [Person, ...Person[]], status: PresenceStatus): Promise<boolean> {
-  const userIds = people.map(({ id }) => id).join()
-  const { body } = await people[0].insist(getPresence, { query: { userIds } })
-  return body.items.length === people.length && body.items.every((item) => item.status === status)
-}
-
-async function start(owner: Person, members: readonly [Person, ...Person[]]): Promise<Room> {
-  const { id } = await owner.group('Team', members)
-  const pace = { conversationId: id, everyMs }
-  const writers = await Promise.all([
-    appWriter(owner, pace),
-    appWriter(members[0], pace),
-    ...members.slice(1).map((person) => socketWriter(person, pace, chat.door)),
-  ])
-  return { id, writers }
-}
-
 const apps: readonly AppId[] = ['messages', 'realtime', 'auth', 'presence', 'notifications', 'gateway']
 
 describe('a SIGKILL in the middle of traffic loses nothing and doubles nothing', () => {
   for (const what of ['app', 'daprd'] as const)
     it(`of each service's ${what}`, () =>
-      underTraffic(async () => {
+      underTraffic(chat, async () => {
         for (const app of apps) {
           await chat.parley.kill(app, what)
           await delay(betweenMs)
@@ -82,7 +29,7 @@ describe('a SIGKILL in the middle of traffic loses nothing and doubles nothing',
 describe('a service that stands still', () => {
   for (const app of ['messages', 'realtime'] as const)
     it(`is waited for: ${app}`, () =>
-      underTraffic(async () => {
+      underTraffic(chat, async () => {
         const pid = (await chat.parley.state()).apps[app]?.pids.app
         assert.ok(pid)
         process.kill(pid, 'SIGSTOP')

@@ -90,7 +90,7 @@ export const gateway =
       bind: '127.0.0.1',
       sidecarPort,
       sidecarToken: daprApiToken,
-      realtime: `127.0.0.1:${realtimePort}`,
+      realtime: [`127.0.0.1:${realtimePort}`],
       webRoot: '/nowhere',
       docsRoot: '/nowhere',
       // Everybody in a test comes from one address.
