@@ -19,7 +19,7 @@ const options = /** @type {const} */ ({
 /** Their ports are ten apart (run-file.mjs). */
 const mostReplicas = 5
 
-const usage = `  --profile <name>      the servers to run on: embedded (the default), redis
+const usage = `  --profile <name>      the servers to run on: embedded (the default), redis, reference
   --broker <name>       a folder of components/brokers
   --stores <name>       a folder of components/stores
   --replicas <n>        of every service but the gateway, 1 to 5; not on the broker mqtt

@@ -12,6 +12,7 @@ import { SetupError } from './terminal.mjs'
 export const profiles = {
   embedded: { broker: 'mqtt', stores: 'postgres' },
   redis: { broker: 'redis', stores: 'redis' },
+  reference: { broker: 'rabbitmq', stores: 'reference' },
 }
 
 const folders = (/** @type {string} */ kind) =>

@@ -8,11 +8,19 @@ import { readNotice } from '../lib/log-file.mjs'
 import { profiles } from '../lib/profiles.mjs'
 import { launch, newRunDir, until } from './running.mjs'
 
-const needs = /** @type {Record<string, string>} */ ({ redis: 'redis-server' })
+const needs = /** @type {Record<string, string[]>} */ ({
+  redis: ['redis-server'],
+  // Go, to build FerretDB.
+  reference: ['redis-server', 'rabbitmq-server', 'go'],
+})
 const isMissing = (/** @type {string} */ profile) => {
-  const program = needs[profile]
-  return program && spawnSync(program, ['--version']).error ? `${program} is not installed` : false
+  const missing = needs[profile]?.find((program) => !isInstalled(program))
+  return missing ? `${missing} is not installed` : false
 }
+const isInstalled = (/** @type {string} */ program) =>
+  !spawnSync('sh', ['-c', 'command -v "$0"', program], {
+    env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` },
+  }).status
 
 for (const profile of Object.keys(profiles)) {
   test(`profile ${profile}: what was said is there at the next start`, {
