@@ -77,6 +77,15 @@ describe('a refusal for what the log says', () => {
     assert.equal(say(await log.submit(post('bob', 'b1'))), 'stored 4')
   })
 
+  it('is withdrawn before a copy is stored: whoever announced it cannot make it final any more', async () => {
+    const log = await begin('bob')
+    await log.put(record('tentative'))
+    const announced = await log.store.get(families.sent, key)
+    assert.equal(say(await log.submit(post('bob', 'b1'))), 'stored 4')
+    const final = await log.store.replace(families.sent, key, record('final'), announced?.etag ?? '')
+    assert.equal(final, 'conflict')
+  })
+
   it('finds a copy that another replica has stored meanwhile', async () => {
     const log = await begin('bob')
     const other = startLog({ store: log.store, name: 'b' })
