@@ -53,12 +53,35 @@ async function comeAndGo(world: World, id: ConversationId): Promise<void> {
     const absence: Absence = { user, from: time.now(), to: Number.POSITIVE_INFINITY }
     world.absences.push(absence)
     await world.command(id, { ...base, kind: 'remove-member', userId: user, clientId: `remove-${i}` })
-    for (let looks = random.between(0, 3); looks > 0; looks--) {
-      await world.wait(random.between(0, 1_500))
+    for (let looks = random.between(1, 3); looks > 0; looks--) {
+      await world.wait(random.between(0, 2_500))
       await checkShutOut(world, id, user)
     }
+    speakAtTheDoor(world, user, id, i)
     await world.command(id, { ...add, clientId: `add-${i}` })
     absence.to = time.now()
+    await checkListed(world, id, [user])
+    await world.wait(200)
+  }
+}
+
+/** What is refused here may be accepted there: which it is must be so for every copy. */
+function speakAtTheDoor(world: World, user: UserId, id: ConversationId, round: number): void {
+  const person = world.people.find((one) => one.user === user)
+  for (let k = 0; k < 3; k++) {
+    const clientId = `${user}-door-${round}-${k}`
+    world.time.after(world.random.between(0, 150), () => person?.send(id, clientId, `text of ${clientId}`))
+  }
+}
+
+/** Once an addition is answered, whoever was added has the conversation in their list. */
+async function checkListed(world: World, id: ConversationId, users: readonly UserId[]): Promise<void> {
+  for (const user of users) {
+    const mine = await world
+      .rpc(world.random.pick(world.messages), (node) => node.heads(user))
+      .catch(() => undefined)
+    if (mine && !mine.some(({ conversationId }) => conversationId === id))
+      world.violations.push(`${id} was not listed for ${user} after it was answered`)
   }
 }
 
@@ -114,6 +137,7 @@ async function createLater(world: World, id: ConversationId): Promise<void> {
   const { random } = world
   await world.wait(random.between(0, 10_000))
   await world.create(id, 'cid')
+  await checkListed(world, id, [...world.people.map(({ user }) => user), world.posts.user])
   for (const person of world.people)
     for (let i = random.between(0, 3); i > 0; i--) {
       const clientId = `${person.user}-new-${i}`
