@@ -60,6 +60,8 @@ export interface RealtimeDeps {
   /** All nodes that are connected by the adapter; it may lose what it carries. */
   cluster: RealtimeNode[]
   adapterLoses: () => number
+  /** As with a broker that has partitions. */
+  oneLanePerEvent: boolean
   batcherLimits?: Partial<BatcherLimits>
   delivery?: (delivery: Delivery, emit: (id: ConversationId, entry: Entry) => void) => Delivery
 }
@@ -78,6 +80,7 @@ export function startRealtimeNode(deps: RealtimeDeps): RealtimeNode {
       return sidecar.publishRaw(deadLetterTopic('messages'), letter)
     },
     soon: (fn) => void clock.setTimeout(fn, 0),
+    oneLanePerEvent: deps.oneLanePerEvent,
     ...(deps.batcherLimits && { limits: deps.batcherLimits }),
   })
 

@@ -74,10 +74,12 @@ export class World {
   readonly #outside: Process
   readonly #faults: StoreFaults & BrokerFaults & { adapterLoses: number }
   readonly #headsEveryMs: number
+  readonly #oneLanePerEvent: boolean
   #names = 0
 
   constructor(seed: number, options: Options = {}) {
     this.#options = options
+    this.#oneLanePerEvent = seed % 4 === 0
     const { trace } = options
     const begin = this.time.now()
     if (trace) this.time.trace = (line) => trace(`${String(this.time.now() - begin).padStart(6)} ${line}`)
@@ -262,6 +264,7 @@ export class World {
         random: this.random,
         cluster: this.#cluster,
         adapterLoses: () => this.#faults.adapterLoses,
+        oneLanePerEvent: this.#oneLanePerEvent,
         ...(batcherLimits && { batcherLimits }),
         ...(delivery && { delivery }),
       }),
