@@ -2,7 +2,7 @@
 # One image for all services, not one each: they share Node, the kit and nearly all dependencies, so one is built, pulled
 # and kept once, and which service a container is, its command says. The gateway adds NGINX and the web app, the sidecar
 # adds daprd, each as a target of its own above the same layers.
-FROM node:22.21.1-bookworm-slim AS base
+FROM node:22.23.1-bookworm-slim AS base
 WORKDIR /parley
 ENV NODE_ENV=production
 
