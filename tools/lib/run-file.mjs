@@ -35,6 +35,7 @@ export function readRunFile({ file = join(root, 'dapr.yaml'), portOffset = 0, re
   const apps = readApps(file, portOffset)
   return apps.flatMap((app) => {
     if (!app.env.GATEWAY_PORT) return Array.from({ length: replicas }, (_, i) => replicaOf(app, i))
+    if (replicas === 1) return [app]
     const nodes = Array.from({ length: replicas }, (_, i) => Number(app.env.REALTIME_PORT) + i * portsApart)
     return [{ ...app, env: { ...app.env, REALTIME_PORT: nodes.join(',') } }]
   })
@@ -128,8 +129,8 @@ export const portsOf = (apps) =>
     { port: app.daprInternalGrpcPort, what: `sidecar of ${app.id}` },
   ])
 
-/** No two ports of dapr.yaml and of the servers differ by a multiple of it: starts at the same time share no port. */
-export const offsetStep = 307
+/** No two ports of dapr.yaml, with all replicas, and of the servers differ by a multiple of it: starts at the same time share no port. */
+export const offsetStep = 650
 
 /**
  * An offset with which every port is free. It stays below the ports that the system gives to outgoing connections. A file

@@ -227,7 +227,10 @@ describe('dapr.yaml', () => {
   })
 
   test('starts side by side share no port, whichever offsets they have', () => {
-    const ports = [...portsOf(readRunFile()).map(({ port }) => port), ...Object.values(serverPorts(0))]
+    const ports = [
+      ...portsOf(readRunFile({ replicas: 5 })).map(({ port }) => port),
+      ...Object.values(serverPorts(0)),
+    ]
     assert.equal(new Set(ports.map((port) => port % offsetStep)).size, ports.length)
   })
 

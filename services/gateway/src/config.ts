@@ -33,7 +33,8 @@ export const gatewayConfig = serviceConfig
       .string()
       .regex(/^\d{1,5}(,\d{1,5})*$/, 'must be a port, or several with commas between')
       .default('4102')
-      .transform((ports) => ports.split(',')),
+      .transform((ports) => ports.split(','))
+      .refine((ports) => ports.every((one) => port.safeParse(one).success), 'has a port that is none'),
     webRoot: z.string().default(inRepository('web/dist')),
     docsRoot: z.string().default(inRepository('docs')),
   })

@@ -107,7 +107,7 @@ const server = (settings: NginxSettings): string =>
   )
 
 export function nginxConfig(settings: NginxSettings): string {
-  const nodes = settings.realtime.map((address) => `server ${address};`)
+  const nodes = settings.realtime.map((address) => `server ${address} fail_timeout=1s;`)
   return `${lines(
     'daemon off;',
     'pid nginx.pid;',
@@ -156,7 +156,12 @@ export function nginxConfig(settings: NginxSettings): string {
       // The zone: all workers take the same turns, and know together who is down.
       block('upstream realtime', 'zone realtime 64k;', nodes),
       // Whoever polls must come to the same node each time.
-      block('upstream realtime_of_address', 'hash $remote_addr consistent;', nodes),
+      block(
+        'upstream realtime_of_address',
+        'zone realtime_of_address 64k;',
+        'hash $remote_addr consistent;',
+        nodes,
+      ),
       server(settings),
     ),
   )}\n`

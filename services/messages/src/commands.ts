@@ -31,10 +31,14 @@ export interface Commands {
   onSubmitted(data: MessageSubmitted): Promise<void>
   /** Refuses commands for good that cannot be handled, so that no copy that is under way is stored after that. */
   onGivenUp(data: GivenUp): Promise<void>
-  /** Carries one command out for a caller who waits. `repeated`: it had its outcome before this call. */
+  /**
+   * Carries one command out for a caller who waits. `repeated`: it had its outcome before this call. `isNamed`: the
+   * caller gave the client id, so that another copy of the command may be under way.
+   */
   execute(
     conversation: ConversationId,
     command: Command,
+    isNamed: boolean,
   ): Promise<{ seq: number; view: View; repeated: boolean; entries: readonly StoredEntry[] }>
 }
 
@@ -103,21 +107,20 @@ export function createCommands(deps: {
         }
     },
 
-    async execute(conversationId, command) {
+    async execute(conversationId, command, isNamed) {
       const view = await log.views.current(conversationId)
       const known = await log.writer.lookUp(view, command)
       if (known === undefined) {
         const decision = decide(view.fold, command, new Date(clock.now()).toISOString())
-        const isRefused = 'refused' in decision
         // Of whoever was a member an earlier copy may be under way: then the refusal is put on record below, so that no
         // copy is stored after this answer, even if the person is a member again.
-        if (isRefused && !view.fold.members.has(command.senderId))
+        const mayBeUnderWay = isNamed && view.fold.members.has(command.senderId)
+        if ('refused' in decision && !mayBeUnderWay)
           throw new ChatError(decision.refused.code, { detail: decision.refused.message })
         // The broker is the redo log: if this process dies before it has announced the entry, another one does.
-        if (!isRefused)
-          await sidecar.publish(messageSubmitted, eventOf(conversationId, command), {
-            lane: laneOf(conversationId),
-          })
+        await sidecar.publish(messageSubmitted, eventOf(conversationId, command), {
+          lane: laneOf(conversationId),
+        })
       }
       const [outcome] = await carryOut(conversationId, [command])
       switch (outcome?.outcome) {

@@ -14,7 +14,7 @@ export const maxSubscriptions = 20
 
 /**
  * How long it is remembered of a person that they have no subscription: most people have none, and each message asks.
- * So the first subscription of a person counts at the other replicas this much later; at its own it counts at once.
+ * So the other replicas push nothing to a subscription of theirs that is younger than this; its own one does at once.
  */
 export const unsubscribedForMs = 5_000
 const maxRemembered = 50_000

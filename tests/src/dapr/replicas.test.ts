@@ -57,12 +57,12 @@ describe('two replicas of every service', { skip: !hasRedis && 'there is no redi
       ({ userId, status }) => userId === ann.id && status === 'offline',
       goneWithinMs,
     )
+    await Promise.all([killed, annThere[1].gone(), bobThere.gone()])
+    await Promise.all([bobElsewhere.settled(), watching.settled()])
     assert.deepEqual(
       watching.all('presence').filter(({ userId, status }) => userId === bob.id && status === 'offline'),
       [],
     )
-    await Promise.all([killed, annThere[1].gone(), bobThere.gone()])
-    await bobElsewhere.settled()
   })
 })
 
@@ -81,7 +81,8 @@ describe('a second replica', () => {
 /** A device at each of the two nodes, `realtime` first: the gateway spreads them. */
 async function oneEach(connect: () => Promise<Device>): Promise<[Device, Device]> {
   const nodes: { first?: Device; second?: Device } = {}
-  while (!nodes.first || !nodes.second) {
+  for (let tried = 0; !nodes.first || !nodes.second; tried++) {
+    assert.ok(tried < 20, 'the gateway brings nobody to one of the nodes')
     const device = await connect()
     const at = (await device.until('ready')).node.endsWith('-2') ? 'second' : 'first'
     if (nodes[at]) device.close()

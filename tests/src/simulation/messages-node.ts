@@ -120,7 +120,7 @@ export function startMessagesNode(deps: {
     process,
     log,
     conversations,
-    execute: commands.execute,
+    execute: (conversation, command) => commands.execute(conversation, command, true),
     async entries(id, after) {
       const view = await log.views.current(id)
       const head = view.fold.seq

@@ -44,7 +44,7 @@ export function coalesce<Item, Answer>(
     } catch (error) {
       const isAway = error instanceof ChatError && error.code === 'unavailable'
       if (calls.length === 1 || isAway) for (const call of calls) call.reject(error)
-      else for (const call of calls) await answer([call])
+      else await Promise.all(calls.map((call) => answer([call])))
     }
   }
 

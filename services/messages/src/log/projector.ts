@@ -16,6 +16,8 @@ export interface Projector {
    * together, and their bulk writes at once would stop every append for as long as they take.
    */
   projectSoon(view: View): void
+  /** Takes a view that must not be used any more out of those whose turn is to come. */
+  forget(view: View): void
 }
 
 export function createProjector(
@@ -100,6 +102,7 @@ export function createProjector(
 
   return {
     project: projectOnce,
+    forget: (view) => void due.delete(view),
     projectSoon(view) {
       if (!isDue(view, dueEntries)) return
       due.add(view)

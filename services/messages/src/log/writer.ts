@@ -51,10 +51,10 @@ export function createWriter(deps: {
     while (jobs.length > 0) {
       try {
         const view = await views.load(conversation)
-        if (view.damage === undefined) await turn(view, jobs)
+        const isWhole = view.damage !== undefined || (await turn(view, jobs))
         if (view.damage !== undefined) refuseAll(jobs, view)
         // Nobody waits for the projection, until the tail is so long that the writer must.
-        else projector.projectSoon(view)
+        else if (isWhole) projector.projectSoon(view)
       } catch (error) {
         giveBack(jobs, String(error))
       }
@@ -73,17 +73,21 @@ export function createWriter(deps: {
       job.resolve({ outcome: 'refused', refusal: { code: 'conversation_read_only', message } })
   }
 
-  async function turn(view: View, jobs: Job[]): Promise<void> {
+  /** False where the view is not to be used any more. */
+  async function turn(view: View, jobs: Job[]): Promise<boolean> {
     const batch = leading(jobs)
     try {
       await attempt(view, jobs, batch)
+      return true
     } catch (error) {
       if (error instanceof ChatError && error.code === 'unavailable') throw error
       logger.error({ err: error, conversation: view.id, commands: batch.length }, 'commands failed')
       // It may have been left half way through a block.
       views.forget(view)
+      projector.forget(view)
       const failed = blame(batch.filter((job) => jobs.includes(job)))
       if (failed) resolveFirst(jobs, { outcome: 'failed', reason: String(error) })
+      return false
     }
   }
 

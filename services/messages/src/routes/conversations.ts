@@ -44,7 +44,11 @@ export function registerConversationRoutes(http: HttpApp, deps: RouteDeps): void
     clientId: string | undefined,
     specific: Specific<Command>,
   ): Promise<View> {
-    const { view } = await commands.execute(id, commandOf(deps, user, clientId, specific))
+    const { view } = await commands.execute(
+      id,
+      commandOf(deps, user, clientId, specific),
+      clientId !== undefined,
+    )
     // A repeat of what somebody did while they were a member has its outcome, but shows them nothing any more.
     if (specific.kind !== 'remove-member' && !isMember(view.fold, user)) throw conversations.notFound(id)
     return view
@@ -63,7 +67,7 @@ export function registerConversationRoutes(http: HttpApp, deps: RouteDeps): void
     const conversation = kind === 'direct' || title === undefined ? { kind } : { kind, title }
     // The id says already what the client id stands for: one constant names the command that creates it.
     const command = commandOf(deps, caller.userId, 'create', { kind: 'create', conversation, memberIds })
-    const { view, repeated } = await commands.execute(id, command)
+    const { view, repeated } = await commands.execute(id, command, true)
     if (!isMember(view.fold, caller.userId)) throw conversations.notFound(id)
     // Whether by this call or by the copy of its command that was published first.
     const isNew = !repeated && view.fold.createdBy === caller.userId

@@ -25,7 +25,7 @@ export function registerMessageRoutes(http: HttpApp, deps: RouteDeps): void {
       kind: 'message',
       ...draft,
     } as Specific<Command>)
-    const { seq, view, repeated } = await commands.execute(id, command)
+    const { seq, view, repeated } = await commands.execute(id, command, true)
     const message = await log.history.messageAt(view, seq)
     if (message?.by !== caller.userId || message.clientId !== clientId)
       throw new ChatError('client_id_reused')
