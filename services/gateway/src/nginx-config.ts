@@ -107,7 +107,8 @@ const server = (settings: NginxSettings): string =>
   )
 
 export function nginxConfig(settings: NginxSettings): string {
-  const nodes = settings.realtime.map((address) => `server ${address} fail_timeout=1s;`)
+  // None is ever taken for down: NGINX would try it with one connection at a time, and that one stays open for hours.
+  const nodes = settings.realtime.map((address) => `server ${address} max_fails=0;`)
   return `${lines(
     'daemon off;',
     'pid nginx.pid;',
@@ -153,15 +154,10 @@ export function nginxConfig(settings: NginxSettings): string {
       maps(settings),
       block('upstream sidecar', `server 127.0.0.1:${settings.sidecarPort};`, 'keepalive 64;'),
       // Not kept alive: realtime ends an idle connection after 5 s, maybe in the moment in which it is used again.
-      // The zone: all workers take the same turns, and know together who is down.
+      // The zone: all workers take the same turns.
       block('upstream realtime', 'zone realtime 64k;', nodes),
       // Whoever polls must come to the same node each time.
-      block(
-        'upstream realtime_of_address',
-        'zone realtime_of_address 64k;',
-        'hash $remote_addr consistent;',
-        nodes,
-      ),
+      block('upstream realtime_of_address', 'hash $remote_addr consistent;', nodes),
       server(settings),
     ),
   )}\n`
