@@ -22,7 +22,7 @@ const mostReplicas = 5
 const usage = `  --profile <name>      the servers to run on: embedded (the default), redis, reference
   --broker <name>       a folder of components/brokers
   --stores <name>       a folder of components/stores
-  --replicas <n>        of every service but the gateway, 1 to 5; not on the broker mqtt
+  --replicas <n>        of every service but the gateway, 1 to 5; not on the broker mqtt (npm start only)
   --port-offset <n>     adds n to every port, so that a second Parley can run beside the first; \`auto\` finds one
   --data <directory>    where .data/ is (the default: the root of the repository)
   --run-file <path>     another dapr.yaml
@@ -44,6 +44,11 @@ export function readOptions(command, args) {
   const portOffset = wish === 'auto' ? 'auto' : Number(wish)
   if (portOffset !== 'auto' && !(Number.isInteger(portOffset) && portOffset >= 0 && portOffset <= 45_000)) {
     throw new SetupError(`--port-offset takes a whole number from 0 to 45000, or \`auto\`, not "${wish}".`)
+  }
+  if (command === 'infra' && values.replicas !== undefined) {
+    throw new SetupError(
+      'npm run infra starts no services, and `dapr run -f` starts one of each: --replicas is for npm start.',
+    )
   }
   const replicas = Number(values.replicas ?? '1')
   if (!(Number.isInteger(replicas) && replicas >= 1 && replicas <= mostReplicas)) {

@@ -129,7 +129,10 @@ export const portsOf = (apps) =>
     { port: app.daprInternalGrpcPort, what: `sidecar of ${app.id}` },
   ])
 
-/** No two ports of dapr.yaml, with all replicas, and of the servers differ by a multiple of it: starts at the same time share no port. */
+/**
+ * No two ports of dapr.yaml, with all replicas, and of the servers differ by a multiple of it: starts at the same time
+ * share no port.
+ */
 export const offsetStep = 650
 
 /**
@@ -139,13 +142,11 @@ export const offsetStep = 650
  * @param {number} [replicas]
  * @returns {Promise<number>}
  */
-export async function choosePortOffset(wish, replicas) {
+export async function choosePortOffset(wish, replicas = 1) {
   if (wish !== 'auto') return wish
   for (let offset = 500; offset < 16_000; offset += offsetStep) {
     const ports = [
-      ...portsOf(readRunFile({ portOffset: offset, ...(replicas ? { replicas } : {}) })).map(
-        ({ port }) => port,
-      ),
+      ...portsOf(readRunFile({ portOffset: offset, replicas })).map(({ port }) => port),
       ...Object.values(serverPorts(offset)),
     ]
     const free = await Promise.all(ports.map((port) => portIsFree(port)))

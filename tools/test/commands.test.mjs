@@ -39,3 +39,17 @@ describe('what every command of package.json answers', () => {
     })
   }
 })
+
+describe('--replicas', () => {
+  for (const [file, argument, sentence] of /** @type {const} */ ([
+    ['tools/start.mjs', '--replicas=0', /--replicas takes a whole number from 1 to 5, not "0"/],
+    ['tools/start.mjs', '--replicas=many', /--replicas takes a whole number from 1 to 5, not "many"/],
+    ['tools/infra.mjs', '--replicas=2', /--replicas is for npm start/],
+  ]))
+    test(`${file} ${argument} is refused before anything is begun`, async () => {
+      const { code, out, err } = await run(file, argument)
+      assert.equal(code, 1)
+      assert.equal(out, '')
+      assert.match(err, sentence)
+    })
+})
