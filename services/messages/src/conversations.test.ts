@@ -174,6 +174,14 @@ describe('a conversation and its members', () => {
     assert.equal(code(await on('bob', 'PATCH', '', { title: 'Mine' })), '403 forbidden')
     assert.equal(code(await on('ann', 'PATCH', '', { title: '' })), '422 invalid_body')
     assert.equal((await on('bob', 'GET', '')).body.title, 'New')
+    assert.deepEqual(
+      chat.published('message.rejected'),
+      [],
+      'no copy of it can come: nothing is put on record',
+    )
+    assert.equal(code(await on('bob', 'PATCH', '', { title: 'Mine', clientId: 'y' })), '403 forbidden')
+    const told = chat.published('message.rejected').flatMap(({ items }) => items)
+    assert.deepEqual([...new Set(told.map(({ clientId }) => clientId))], ['y'], 'by us, and by its copy')
     const named = { title: 'Once', clientId: 'x' }
     await on('ann', 'PATCH', '', named)
     await on('ann', 'PATCH', '', { title: 'Twice' })

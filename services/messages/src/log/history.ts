@@ -30,8 +30,8 @@ export type Pages = ReadonlyMap<number, Page>
 export interface History {
   messages(view: View, range: HistoryRange, maxBytes: number, readAhead?: Pages): Promise<HistoryPart>
   /**
-   * Reads the pages that a range begins in, as far as they are on record, without a view: while the view is still being
-   * read. A page on record never changes. Never rejects: `messages` reads what is missing.
+   * Reads the pages that a range before a seq begins in, as far as they are on record, without a view: while the view is
+   * still being read. A page on record never changes. Never rejects: `messages` reads what is missing.
    */
   readAhead(conversation: string, range: HistoryRange): Promise<Pages>
   /** What follows a seq, one entry at least where there is any: at most `limit`, and not beyond `maxBytes`. */
@@ -90,13 +90,7 @@ export function createHistory(store: DocumentStore): History {
     return { items: items.reverse(), fromSeq: 1, toSeq, hasMore: false }
   }
 
-  async function forward(
-    view: View,
-    after: number,
-    limit: number,
-    maxBytes: number,
-    readAhead?: Pages,
-  ): Promise<HistoryPart> {
+  async function forward(view: View, after: number, limit: number, maxBytes: number): Promise<HistoryPart> {
     const items: StoredMessage[] = []
     const head = view.fold.seq
     let bytes = 0
@@ -104,7 +98,7 @@ export function createHistory(store: DocumentStore): History {
     const lastPage = pageOf(Math.max(1, head))
     while (k <= lastPage && after < head) {
       const last = Math.min(lastPage, k + Math.ceil(limit / pageSpan))
-      const found = await pages(view, range(k, last), readAhead)
+      const found = await pages(view, range(k, last))
       for (const message of found.flatMap((page) => page.messages.filter(isMessage))) {
         if (message.seq <= after || message.seq > head) continue
         bytes += messageBytes(message)
@@ -153,7 +147,7 @@ export function createHistory(store: DocumentStore): History {
   return {
     messages: (view, { before, after, limit }, maxBytes, readAhead) =>
       after !== undefined
-        ? forward(view, after, limit, maxBytes, readAhead)
+        ? forward(view, after, limit, maxBytes)
         : backward(view, before ?? view.fold.seq + 1, limit, maxBytes, readAhead),
     async readAhead(conversation, { before, limit }) {
       // Without a place it is about the latest messages, which are in memory; reading on is rare.

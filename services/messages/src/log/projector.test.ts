@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { createLogger, type DocumentStore, memoryDocumentStore } from '@parley/kit'
-import { add, at, post, remove, user } from '../testing/builders.ts'
+import { until } from '@parley/testkit'
+import { add, at, conversation, create, post, remove, user } from '../testing/builders.ts'
 import { startLog } from '../testing/start-log.ts'
 import { withCreates } from '../testing/stores.ts'
 import { nextBlock } from './block.ts'
@@ -123,6 +124,36 @@ describe('projector', () => {
       assert.ok((await log.view()).tail.length <= 12)
     }
     assert.equal((await shown(log.store)).messages.length, 66)
+  })
+
+  it('takes the conversations that are due one after the other, without those that are forgotten', async () => {
+    const log = startLog({ tail: never })
+    const ids = ['first', 'broken', 'last'].map(conversation)
+    for (const id of ids) await log.writer.submit(id, create('ann', 'bob'))
+    const views = await Promise.all(ids.map((id) => log.views.load(id)))
+    const began: string[] = []
+    let underWay = 0
+    let most = 0
+    const projector = createProjector(
+      log.store,
+      log.views,
+      async (id) => {
+        began.push(id)
+        most = Math.max(most, ++underWay)
+        await new Promise(setImmediate)
+        underWay--
+      },
+      { dueEntries: 1, logger: createLogger('messages', 'silent') },
+    )
+    for (const view of views) projector.projectSoon(view)
+    for (const view of views.slice(1, 2)) projector.forget(view)
+    await until(() => views.at(-1)?.projected === 1, 'the last one is projected')
+    assert.deepEqual(began, ['first', 'last'])
+    assert.equal(most, 1)
+    assert.deepEqual(
+      views.map(({ projected }) => projected),
+      [1, 0, 1],
+    )
   })
 
   it('a view that leaves memory is projected first, and loaded again', async () => {
