@@ -66,7 +66,10 @@ export interface ChatEvents {
   failed: OutboxItem
   /** The unsent messages of this conversation changed. */
   outbox: ConversationId
-  /** Too much was missed: load the newest page again; entries go on after `head`. */
+  /**
+   * Too much was missed, or the server's data was restored from a backup that ends earlier: forget the conversation's
+   * messages and load the newest page again; entries go on after `head`.
+   */
   reset: { readonly conversationId: ConversationId; readonly head: number }
   /** After each (re)connection: where every conversation stands. */
   synced: Synced

@@ -265,6 +265,25 @@ test('too far behind: a reset instead of entries, and the stream goes on', async
   assert.deepEqual(texts(bob.got), ['d'])
 })
 
+test('a log that was restored from a backup begins anew where it ends', async () => {
+  const { ada, bob, id } = await pair()
+  for (const text of ['a', 'b', 'c']) await ada.send(id, { text }).stored
+  const head = server.log(id).length
+  await reached(bob, id, head)
+  bob.markRead(id, head)
+  await next(bob, 'read')
+  bob.got.length = 0
+  const reset = next(bob, 'reset')
+  server.cut()
+  server.restore(id, head - 2)
+  assert.deepEqual(await reset, { conversationId: id, head: head - 2 })
+  await ada.send(id, { text: 'd' }).stored
+  await reached(bob, id, head - 1)
+  assert.deepEqual(texts(bob.got), ['d'])
+  bob.markRead(id, head - 1)
+  assert.equal((await next(bob, 'read')).readSeq, head - 1)
+})
+
 test('a gap beyond what is kept is a reset too', async () => {
   const { ada, bob, id } = await pair()
   server.faults = { deliver: () => 'lost' }

@@ -170,9 +170,13 @@ export function createChat(options: ChatOptions): Chat {
   }
 
   async function catchUp(): Promise<void> {
-    const synced = await resync(requests, streams.cursors())
+    const cursors = streams.cursors()
+    const synced = await resync(requests, cursors)
     for (const { id, head, reset } of synced.conversations) {
-      if (reset) streams.reset(id, head)
+      if (reset && (cursors.get(id) ?? 0) > head) {
+        readMarkers.forget(id)
+        streams.rewind(id, head)
+      } else if (reset) streams.reset(id, head)
       else streams.head(id, head)
     }
     for (const conversationId of synced.gone) removed(conversationId)

@@ -5,6 +5,7 @@ import {
   applyEntryToInbox,
   applyList,
   applyRead,
+  applyReset,
   applySynced,
   emptyInbox,
   type Inbox,
@@ -93,6 +94,12 @@ const table: [string, (inbox: Inbox) => Inbox, ReturnType<typeof state>][] = [
     (inbox) => applySynced(inbox, synced({ head: 9 })),
     [2, 0, 5, 10],
   ],
+  [
+    'a log that was restored ends earlier',
+    (inbox) => applySynced(applyReset(inbox, id, 9), synced({ head: 9, unread: 1, readSeq: 4 })),
+    [2, 0, 5, undefined],
+  ],
+  ['a reset ahead of what is known changes nothing', (inbox) => applyReset(inbox, id, 11), [2, 0, 5, 10]],
   [
     'a list that was read before an entry came does not undo it',
     (inbox) => applyList(applyEntryToInbox(inbox, said(11)), { items: [summary()] }, false),

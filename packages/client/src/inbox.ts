@@ -141,6 +141,19 @@ export function applySynced(inbox: Inbox, synced: readonly SyncedConversation[])
   }, inbox)
 }
 
+/** After a `reset`: a log that was restored from a backup may end before what is known of it. */
+export function applyReset(inbox: Inbox, conversationId: ConversationId, head: number): Inbox {
+  const item = inbox.items.get(conversationId)
+  if (!item || item.head <= head) return inbox
+  return put(inbox, {
+    ...item,
+    head,
+    counted: Math.min(item.counted, head),
+    readSeq: Math.min(item.readSeq, head),
+    lastMessage: item.lastMessage && item.lastMessage.seq <= head ? item.lastMessage : null,
+  })
+}
+
 export function addConversation(inbox: Inbox, conversation: Conversation): Inbox {
   const item = inbox.items.get(conversation.id)
   if (item) return put(inbox, { ...item, conversation })

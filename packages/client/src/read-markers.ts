@@ -8,6 +8,7 @@ export interface ReadMarkers {
   heard(conversationId: ConversationId, seq: number): void
   online(): void
   offline(): void
+  forget(conversationId: ConversationId): void
   clear(): void
 }
 
@@ -71,6 +72,7 @@ export function createReadMarkers(deps: {
     offline() {
       connected = false
     },
+    forget: (conversationId) => void markers.delete(conversationId),
     clear: () => markers.clear(),
   }
 }

@@ -39,7 +39,10 @@ export interface Streams {
   head(conversationId: ConversationId, head: number): void
   /** Begin after this seq, if the conversation is not followed yet. False: the stream began later than that. */
   follow(conversationId: ConversationId, after: number): boolean
+  /** What lies before `head` will not come: go on after it. */
   reset(conversationId: ConversationId, head: number): void
+  /** The log ends before what was delivered, as it was restored from a backup: begin anew after its `head`. */
+  rewind(conversationId: ConversationId, head: number): void
   forget(conversationId: ConversationId): void
   cursor(conversationId: ConversationId): number | undefined
   cursors(): ReadonlyMap<ConversationId, number>
@@ -148,6 +151,12 @@ export function createStreams(deps: {
     step(conversationId, stream, { type: 'reset', head })
   }
 
+  function rewind(conversationId: ConversationId, head: number): void {
+    forget(conversationId)
+    streamOf(conversationId, head)
+    deps.onReset(conversationId, head)
+  }
+
   function forget(conversationId: ConversationId): void {
     streams.get(conversationId)?.timer?.cancel()
     streams.delete(conversationId)
@@ -166,6 +175,7 @@ export function createStreams(deps: {
     },
     follow: (conversationId, after) => streamOf(conversationId, after).start <= after,
     reset,
+    rewind,
     forget,
     cursor: (conversationId) => streams.get(conversationId)?.ordering.cursor,
     cursors: () => new Map([...streams].map(([id, stream]) => [id, stream.ordering.cursor])),

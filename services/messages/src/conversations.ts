@@ -97,7 +97,8 @@ export function createConversations(log: ConversationLog, people: People, logger
     const id = view.id as ConversationId
     const head = view.fold.seq
     const known = cursors[id]
-    const reset = known !== undefined && head - known > resetAfter
+    // Ahead of the log: the store was restored from a backup, and what comes next has numbers that were there before.
+    const reset = known !== undefined && (known > head || head - known > resetAfter)
     return { id, head, ...unreadOf(view.fold, user, marker), ...(reset ? { reset: true as const } : {}) }
   }
 

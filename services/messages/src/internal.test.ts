@@ -56,6 +56,8 @@ describe('what realtime asks', () => {
         [one, undefined],
       ],
     )
+    const restored = syncAnswer.parse(await ask('sync', { userId: 'bob', cursors: { [one]: 5 } }))
+    assert.equal(restored.conversations.find(({ id }) => id === one)?.reset, true, 'ahead of the log')
     assert.ok(internalSync.body)
   })
 

@@ -15,7 +15,7 @@ export function wire(chat: Chat, store: AppStore): void {
   chat.on('outbox', (conversationId) =>
     dispatch({ type: 'outbox', conversationId, items: chat.outbox(conversationId) }),
   )
-  chat.on('reset', ({ conversationId }) => dispatch({ type: 'emptied', conversationId }))
+  chat.on('reset', (reset) => dispatch({ type: 'emptied', ...reset }))
   chat.on('synced', (synced) => dispatch({ type: 'synced', synced }))
   chat.on('conversation:added', ({ conversation }) => dispatch({ type: 'added', conversation }))
   chat.on('conversation:removed', ({ conversationId }) => dispatch({ type: 'removed', conversationId }))

@@ -61,7 +61,7 @@ describe('what the app shows', () => {
   })
 
   it('begins again after a reset', () => {
-    const reset = { type: 'emptied', conversationId: room } as const
+    const reset = { type: 'emptied', conversationId: room, head: 8 } as const
     const state = [listed(), opened, loaded([message(1)]), reset]
     assert.deepEqual(seqs(...state), [])
     assert.deepEqual(seqs(...state, loaded([message(9)], { fromSeq: 9 })), [9])

@@ -3,6 +3,7 @@ import {
   applyEntryToInbox,
   applyList,
   applyRead,
+  applyReset,
   applySynced,
   listFailed,
   listRequested,
@@ -103,10 +104,11 @@ function foldSession(session: Session, happening: SessionHappening): Session {
     case 'left':
       return left(session)
     case 'emptied': {
-      const { conversationId } = happening
-      return changeRoom(session, conversationId, (room) => ({
+      const { conversationId, head } = happening
+      const emptied = { ...session, inbox: applyReset(inbox, conversationId, head) }
+      return changeRoom(emptied, conversationId, (room) => ({
         ...newRoom(conversationId, session.me.id),
-        seenTo: room.seenTo,
+        seenTo: Math.min(room.seenTo, head),
       }))
     }
     case 'page-requested':

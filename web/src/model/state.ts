@@ -91,7 +91,7 @@ export type Happening =
   | { readonly type: 'opened'; readonly conversationId: ConversationId }
   | { readonly type: 'left' }
   /** Too much was missed, or it was never loaded: begin again with the newest page. */
-  | { readonly type: 'emptied'; readonly conversationId: ConversationId }
+  | { readonly type: 'emptied'; readonly conversationId: ConversationId; readonly head: number }
   | { readonly type: 'page-requested'; readonly conversationId: ConversationId }
   | {
       readonly type: 'page-loaded'

@@ -85,7 +85,8 @@ export function createSocketSide(
     const mine = rooms.of(user)
     const conversations = mine.map((room) => {
       const cursor = cursors[room.conversation.id]
-      const reset = cursor !== undefined && cursor < room.floor && { reset: true as const }
+      const reset = cursor !== undefined &&
+        (cursor < room.floor || cursor > room.log.length) && { reset: true as const }
       return { id: room.conversation.id, ...rooms.stand(room, user), ...reset }
     })
     const gone = Object.keys(cursors).filter((id) => !mine.some(({ conversation }) => conversation.id === id))

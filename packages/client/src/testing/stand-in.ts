@@ -26,6 +26,8 @@ export interface StandIn {
   tellHeads(): void
   /** Entries at or below this seq are no longer kept. */
   raiseFloor(conversationId: ConversationId, floor: number): void
+  /** The log is as it was at `head`: what came later is lost. */
+  restore(conversationId: ConversationId, head: number): void
   /** How often this route was called. */
   requests(routeId: string): number
   close(): Promise<void>
@@ -67,6 +69,9 @@ export async function startStandIn(): Promise<StandIn> {
     raiseFloor(conversationId, floor) {
       const room = rooms.get(conversationId)
       if (room) room.floor = floor
+    },
+    restore(conversationId, head) {
+      rooms.get(conversationId)?.log.splice(head)
     },
     requests: httpSide.requests,
     close: () => sockets.close(),
