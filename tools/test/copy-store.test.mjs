@@ -171,10 +171,8 @@ describe('copying a store', { skip: lacks }, () => {
       await inStore(wish, async (raw) => {
         const store = documentsOver(raw)
         for (const [prefix, { mode, expires }] of families) {
-          const schema = /** @type {any} */ ({
-            safeParse: (/** @type {unknown} */ data) => ({ success: true, data }),
-          })
-          const family = { prefix, mode, expires, schema }
+          const schema = /** @type {any} */ ({ parse: (/** @type {unknown} */ data) => data })
+          const family = { prefix, mode, expires, schema, upgrades: [] }
           const key = 'k 7 é.$'
           const options = expires ? { expiresAt: soon + 7 } : {}
           if (mode === 'last-write') {

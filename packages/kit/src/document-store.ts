@@ -15,7 +15,14 @@ export interface Family<T, M extends Mode = Mode> {
   readonly schema: z.ZodType<T>
   /** Whether its documents have a lifetime: always or never. */
   readonly expires: boolean
+  /**
+   * From each former shape to the next, oldest first: a document is brought up to date when it is read, and is written in
+   * the newest shape. `schema` is that of the newest.
+   */
+  readonly upgrades: readonly Upgrade[]
 }
+
+export type Upgrade = (value: unknown) => unknown
 
 /** What was read. An expired document reads as absent. */
 export interface Stored<T> {
@@ -90,8 +97,9 @@ export function defineFamily<T, M extends Mode>(family: {
   readonly mode: M
   readonly schema: z.ZodType<T>
   readonly expires?: boolean
+  readonly upgrades?: readonly Upgrade[]
 }): Family<T, M> {
-  const { prefix, mode, schema, expires = false } = family
+  const { prefix, mode, schema, expires = false, upgrades = [] } = family
   if (!/^[a-z][a-z0-9-]*$/.test(prefix)) throw new TypeError(`The prefix "${prefix}" is not kebab-case`)
   const known = modes.get(prefix)
   if (known && (known.mode !== mode || known.expires !== expires))
@@ -99,7 +107,7 @@ export function defineFamily<T, M extends Mode>(family: {
       `The family "${prefix}" is defined twice, as ${known.mode} and as ${mode}, or with another lifetime`,
     )
   modes.set(prefix, { mode, expires })
-  return { prefix, mode, schema, expires }
+  return { prefix, mode, schema, expires, upgrades }
 }
 
 /** Every family that was declared in this process, by prefix. */
@@ -131,3 +139,11 @@ export function assertWrite(
 /** The error for a document that is there but is not what its family says. The key goes to the log, never to a client. */
 export const corrupt = (key: string, cause: unknown): ChatError =>
   new ChatError('internal', { cause: new Error(`The document ${key} does not fit its schema`, { cause }) })
+
+/** A later release wrote it: this one must not guess, and another replica may be able to answer. */
+export const tooNew = (key: string): ChatError =>
+  new ChatError('unavailable', {
+    cause: new Error(
+      `The document ${key} has a shape of a later release: finish the upgrade of this service`,
+    ),
+  })

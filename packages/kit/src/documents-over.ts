@@ -35,10 +35,15 @@ export function documentsOver(raw: RawStore, clock: Clock = systemClock): Docume
   const alive = <T>(stored: Stored<T> | undefined): Stored<T> | undefined =>
     stored?.expiresAt !== undefined && stored.expiresAt <= clock.now() ? undefined : stored
 
-  function write(key: string, value: unknown, { nonce = newId(), expiresAt }: WriteOptions): Write {
-    const text = seal(value, nonce, expiresAt)
+  function write<T>(
+    family: Family<T>,
+    key: string,
+    value: T,
+    { nonce = newId(), expiresAt }: WriteOptions,
+  ): Write {
+    const text = seal(family, value, nonce, expiresAt)
     return {
-      key,
+      key: fullKey(family, key),
       nonce,
       text,
       ...(expiresAt === undefined ? {} : { ttlMs: ttlMs(expiresAt, clock.now()) }),
@@ -74,7 +79,7 @@ export function documentsOver(raw: RawStore, clock: Clock = systemClock): Docume
   ): Promise<CreateOutcome<T>[]> {
     const writes = items.map(({ key, value, nonce, expiresAt }) => {
       assertWrite(family, ['log', 'versioned'], expiresAt)
-      return write(fullKey(family, key), value, { nonce, expiresAt })
+      return write(family, key, value, { nonce, expiresAt })
     })
     if (new Set(writes.map(({ key }) => key)).size < writes.length)
       throw new TypeError(`createMany of "${family.prefix}" has a key twice`)
@@ -143,7 +148,7 @@ export function documentsOver(raw: RawStore, clock: Clock = systemClock): Docume
 
     async replace(family, key, value, etag, { expiresAt } = {}) {
       assertWrite(family, ['versioned'], expiresAt)
-      const one = write(fullKey(family, key), value, { expiresAt })
+      const one = write(family, key, value, { expiresAt })
       const saved = await raw.replace(one, etag)
       if (saved.outcome === 'saved') return 'replaced'
       // Something on the way may have tried twice, so that a refusal can be of our own second try.
@@ -158,7 +163,7 @@ export function documentsOver(raw: RawStore, clock: Clock = systemClock): Docume
 
     async put(family, key, value, { expiresAt } = {}) {
       assertWrite(family, ['last-write'], expiresAt)
-      const one = write(fullKey(family, key), value, { expiresAt })
+      const one = write(family, key, value, { expiresAt })
       const saved = await raw.put(one)
       if (saved.outcome === 'saved') return
       const stored = (await readBack(family, [one.key]))?.get(one.key)

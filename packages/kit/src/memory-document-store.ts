@@ -3,50 +3,36 @@ import {
   assertWrite,
   type CreateItem,
   type CreateOutcome,
-  corrupt,
   type DocumentStore,
   type Family,
   fullKey,
   type Stored,
 } from './document-store.ts'
+import { open, seal } from './envelope.ts'
 import { newId } from './ids.ts'
-
-interface Row {
-  readonly json: string
-  readonly etag: string
-  readonly nonce: string
-  readonly expiresAt?: number
-}
 
 /** The model of a document store, for unit tests and the simulation: what the contract says, and no failures. */
 export function memoryDocumentStore(clock: Clock = systemClock): DocumentStore {
-  const rows = new Map<string, Row>()
+  const rows = new Map<string, { readonly data: string; readonly etag: string }>()
   let version = 0
 
-  function find(key: string): Row | undefined {
+  function read<T>(family: Family<T>, key: string): Stored<T> | undefined {
     const row = rows.get(key)
-    if (row?.expiresAt === undefined || row.expiresAt > clock.now()) return row
+    if (row === undefined) return undefined
+    const stored = open(family, key, row)
+    if (stored.expiresAt === undefined || stored.expiresAt > clock.now()) return stored
     rows.delete(key)
     return undefined
   }
 
-  function read<T>(family: Family<T>, key: string): Stored<T> | undefined {
-    const row = find(key)
-    if (row === undefined) return undefined
-    const parsed = family.schema.safeParse(JSON.parse(row.json))
-    if (!parsed.success) throw corrupt(key, parsed.error)
-    const { etag, nonce, expiresAt } = row
-    return { value: parsed.data, etag, nonce, ...(expiresAt === undefined ? {} : { expiresAt }) }
-  }
-
-  function write(key: string, value: unknown, nonce: string, expiresAt: number | undefined): string {
+  function write<T>(
+    family: Family<T>,
+    key: string,
+    value: T,
+    { nonce = newId(), expiresAt }: { nonce?: string | undefined; expiresAt?: number | undefined } = {},
+  ): string {
     const etag = String(++version)
-    rows.set(key, {
-      json: JSON.stringify(value),
-      etag,
-      nonce,
-      ...(expiresAt === undefined ? {} : { expiresAt }),
-    })
+    rows.set(key, { data: seal(family, value, nonce, expiresAt), etag })
     return etag
   }
 
@@ -54,8 +40,7 @@ export function memoryDocumentStore(clock: Clock = systemClock): DocumentStore {
     const key = fullKey(family, item.key)
     assertWrite(family, ['log', 'versioned'], item.expiresAt)
     const stored = read(family, key)
-    if (stored === undefined)
-      return { outcome: 'created', etag: write(key, item.value, item.nonce ?? newId(), item.expiresAt) }
+    if (stored === undefined) return { outcome: 'created', etag: write(family, key, item.value, item) }
     return stored.nonce === item.nonce
       ? { outcome: 'created', etag: stored.etag }
       : { outcome: 'exists', stored }
@@ -82,13 +67,13 @@ export function memoryDocumentStore(clock: Clock = systemClock): DocumentStore {
     async replace(family, key, value, etag, options) {
       const full = fullKey(family, key)
       assertWrite(family, ['versioned'], options?.expiresAt)
-      if (find(full)?.etag !== etag) return 'conflict'
-      write(full, value, newId(), options?.expiresAt)
+      if (read(family, full)?.etag !== etag) return 'conflict'
+      write(family, full, value, options)
       return 'replaced'
     },
     async put(family, key, value, options) {
       assertWrite(family, ['last-write'], options?.expiresAt)
-      write(fullKey(family, key), value, newId(), options?.expiresAt)
+      write(family, fullKey(family, key), value, options)
     },
     async delete(family, key) {
       rows.delete(fullKey(family, key))

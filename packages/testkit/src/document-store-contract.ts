@@ -10,6 +10,19 @@ const records = defineFamily({ prefix: 'contract-record', mode: 'versioned', sch
 const flags = defineFamily({ prefix: 'contract-flag', mode: 'last-write', schema: note })
 const leases = defineFamily({ prefix: 'contract-lease', mode: 'log', schema: note, expires: true })
 const beats = defineFamily({ prefix: 'contract-beat', mode: 'last-write', schema: note, expires: true })
+/** The same documents to a release in which a note has a list of lines, and to a later one that has a title, too. */
+const lines = defineFamily({
+  prefix: 'contract-record',
+  mode: 'versioned',
+  schema: z.object({ lines: z.array(z.string()) }),
+  upgrades: [(old) => ({ lines: note.parse(old).text.split('\n') })],
+})
+const titled = defineFamily({
+  prefix: 'contract-record',
+  mode: 'versioned',
+  schema: z.object({ title: z.string(), lines: z.array(z.string()) }),
+  upgrades: [...lines.upgrades, (old) => ({ title: '', ...lines.schema.parse(old) })],
+})
 const numbers = defineFamily({ prefix: 'contract-log', mode: 'log', schema: z.object({ text: z.number() }) })
 
 /** Texts and key parts that some store, driver or escape on the way has been seen to change. */
@@ -287,6 +300,23 @@ export function documentStoreContract(name: string, open: (clock: Clock) => Prom
         async () => store.put(flags, 'k', { text: '' }, { expiresAt: 1 }),
       ]
       for (const write of mixed) await assert.rejects(write, TypeError)
+    })
+
+    it('brings former shapes up to date, and leaves later ones alone', async () => {
+      const [first, second] = [newId(), newId()]
+      await store.create(records, first, { text: 'a\nb' })
+      await store.create(lines, second, { lines: ['c'] })
+      const found = await store.getMany(titled, [first, second])
+      const values = [first, second].map((key) => found.get(key)?.value)
+      assert.deepEqual(values, [
+        { title: '', lines: ['a', 'b'] },
+        { title: '', lines: ['c'] },
+      ])
+      const etag = (await store.get(lines, first))?.etag ?? ''
+      assert.equal(await store.replace(lines, first, { lines: ['d'] }, etag), 'replaced')
+      assert.deepEqual((await store.get(titled, first))?.value, { title: '', lines: ['d'] })
+      const later = (error: unknown) => error instanceof ChatError && error.code === 'unavailable'
+      await assert.rejects(store.get(records, first), later)
     })
 
     it('throws where a document does not fit its schema', async () => {
