@@ -3,8 +3,10 @@
 import {
   chmodSync,
   chownSync,
+  cpSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -169,6 +171,26 @@ async function createCluster(directory, password, binaries, runner) {
     rmSync(passwordFile, { force: true })
   }
   renameSync(fresh, directory)
+}
+
+/**
+ * Makes a copy of a cluster the one that is started here. Moved to its place when it is complete and on the disk.
+ * @param {string} source
+ * @param {string} dataDir
+ */
+export async function placeCluster(source, dataDir) {
+  const binaries = await findBinaries()
+  const { prefix, as } = await chooseRunner(binaries.postgres, dataDir)
+  const fresh = join(dataDir, 'postgres.new')
+  rmSync(fresh, { recursive: true, force: true })
+  cpSync(source, fresh, { recursive: true })
+  chmodSync(fresh, 0o700)
+  const all = ['', ...readdirSync(fresh, { recursive: true, encoding: 'utf8' })]
+  if (as.uid !== undefined) for (const name of all) chownSync(join(fresh, name), as.uid, as.gid ?? as.uid)
+  const [program = '', ...args] = [...prefix, binaries.initdb, '--sync-only', `--pgdata=${fresh}`]
+  const { code, output } = await run(program, args, { ...as, cwd: fresh })
+  if (code !== 0) throw new SetupError(`PostgreSQL cannot sync its data directory: ${output.trim()}`)
+  renameSync(fresh, join(dataDir, 'postgres'))
 }
 
 /**
