@@ -5,6 +5,7 @@ import { LineCounter, parseAllDocuments } from 'yaml'
 import { isComponent } from './resources.mjs'
 import { root } from './root.mjs'
 import { SetupError } from './terminal.mjs'
+import { lineOf } from './yaml-lines.mjs'
 
 /** @typedef {{ broker: string, stores: string }} Profile */
 
@@ -51,13 +52,13 @@ export const resourcePaths = ({ broker, stores }) =>
  * Every YAML document below the paths. A file that is not YAML ends the start here, with its line, instead of in one of
  * six logs.
  * @param {readonly string[]} paths
- * @returns {{ file: string, document: any }[]}
+ * @returns {{ file: string, document: any, line: (path: readonly (string | number)[]) => number | undefined }[]}
  */
 export function readResources(paths) {
   return paths.flatMap((path) =>
-    readdirSync(path)
-      .filter((name) => /\.ya?ml$/.test(name))
-      .flatMap((name) => readYaml(join(path, name))),
+    readdirSync(path, { withFileTypes: true })
+      .filter((entry) => /\.ya?ml$/.test(entry.name) && !entry.isDirectory())
+      .flatMap(({ name }) => readYaml(join(path, name))),
   )
 }
 
@@ -74,7 +75,11 @@ export function readYaml(path) {
         `${file} is not valid YAML in line ${line}: ${error.message.split('\n')[0]} Mend it and start again.`,
       )
     }
-    return { file, document: document.toJS() }
+    return {
+      file,
+      document: document.toJS(),
+      line: (/** @type {readonly (string | number)[]} */ path) => lineOf(document, lines, path),
+    }
   })
 }
 
