@@ -99,11 +99,11 @@ describe('the life of a service', () => {
       ])
     })
 
-  it('listens before it is ready: daprd calls no app before', async () => {
+  it('does not listen before it is ready: whoever calls goes to another replica', async () => {
     const port = await freePort()
     await using service = new Service({ port, ready: 'hang' })
     await service.said('step ready')
-    assert.equal(await ask(port, '/', new Agent()), 'served')
+    await assert.rejects(ask(port, '/', new Agent()), { code: 'ECONNREFUSED' })
   })
 
   it('finishes what it is serving, and waits for no connection that is only kept alive', async () => {

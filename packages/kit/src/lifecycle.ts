@@ -31,7 +31,10 @@ export interface ServiceOptions {
   readonly server: Server
   readonly port: number
   readonly bind: string
-  /** After the server listens: daprd calls no app before that. */
+  /**
+   * Before the server listens: until then daprd brings no call and no event, and whoever calls goes on to another replica.
+   * The sidecar's own API answers as soon as its components are loaded.
+   */
   readonly ready?: () => Promise<void>
   /** Stop to take new work, finish what was taken. From here on readiness should say no. */
   readonly drain?: () => Promise<void>
@@ -75,6 +78,16 @@ export async function runService(options: ServiceOptions): Promise<void> {
   process.on('uncaughtException', (error) => die(error, 'an exception was not caught'))
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal))
 
+  if (options.ready) {
+    try {
+      await within(deadlines.readyMs, options.ready())
+    } catch (error) {
+      // A signal that came meanwhile makes waiting fail: then the draining has the last word.
+      if (!stopping) die(error, `${name} did not get ready`)
+      return
+    }
+  }
+  if (stopping) return
   try {
     await listen(server, port, bind)
   } catch (error) {
@@ -85,15 +98,6 @@ export async function runService(options: ServiceOptions): Promise<void> {
         ? `port ${port} is in use: another ${name} is running`
         : `${name} cannot listen on ${bind}:${port}`,
     )
-  }
-  if (options.ready) {
-    try {
-      await within(deadlines.readyMs, options.ready())
-    } catch (error) {
-      // A signal that came meanwhile makes waiting fail: then the draining has the last word.
-      if (!stopping) die(error, `${name} did not get ready`)
-      return
-    }
   }
   if (!stopping) logger.info({ bind, port }, `${name} is ready`)
 }
