@@ -86,7 +86,7 @@ export async function provideBroker(secrets) {
 }
 
 /**
- * @param {{ profile: import('./profiles.mjs').Profile, dataDir: string, portOffset: number }} options
+ * @param {{ profile: import('./profiles.mjs').Profile, dataDir: string, portOffset: number, check?: Check }} options
  * @returns {Promise<Infrastructure>}
  */
 export async function startInfrastructure({ profile, ...where }) {
@@ -95,12 +95,14 @@ export async function startInfrastructure({ profile, ...where }) {
   return startServers({ all, ...where })
 }
 
+/** @typedef {(secrets: Readonly<import('./secrets.mjs').Secrets>) => void} Check throws what is wrong before a server starts */
+
 /**
  * Those that the resources refer to.
- * @param {{ all: readonly import('./resources.mjs').Resource[], dataDir: string, portOffset: number }} options
+ * @param {{ all: readonly import('./resources.mjs').Resource[], dataDir: string, portOffset: number, check?: Check }} options
  * @returns {Promise<Infrastructure>}
  */
-export async function startServers({ all, dataDir, portOffset }) {
+export async function startServers({ all, dataDir, portOffset, check = () => {} }) {
   mkdirSync(join(dataDir, 'logs'), { recursive: true })
   const ports = serverPorts(portOffset)
   const secrets = loadSecrets(dataDir)
@@ -108,6 +110,7 @@ export async function startServers({ all, dataDir, portOffset }) {
   const used = requiredSecrets(resources)
   const own = addressServers(secrets, ports, (name) => used.has(name))
   demandSecrets(resources, secrets)
+  check(secrets)
   address()
   saveSecrets(dataDir, secrets)
 

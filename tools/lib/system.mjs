@@ -72,6 +72,12 @@ export class System {
       profile: this.profile,
       dataDir: this.dataDir,
       portOffset,
+      check: (secrets) => {
+        if (this.options.replicas > 1 && !secrets['redis-url'])
+          throw new SetupError(
+            'Several nodes of realtime reach each other over Redis, and this profile has none: take --broker redis, or --stores redis or reference.',
+          )
+      },
     })
     this.infrastructure.watch((name) =>
       this.break(
@@ -83,10 +89,6 @@ export class System {
     this.#publish()
     this.signal.throwIfAborted()
     const { secrets } = this.infrastructure
-    if (this.options.replicas > 1 && !secrets['redis-url'])
-      throw new SetupError(
-        'Several nodes of realtime reach each other over Redis, and this profile has none: take --broker redis, or --stores redis or reference.',
-      )
     // dapr.yaml's `env` reaches the app only; daprd reads both tokens from the environment of `dapr run`.
     const env = {
       ...process.env,
