@@ -1,21 +1,16 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { appendFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import type { Entry } from '@parley/contracts'
 import { type Parley, startParley, until } from '@parley/testkit'
 import { appWriter } from '../people/traffic.ts'
 import { type RealSystem, startReal } from './start.ts'
+import { tool } from './tool.ts'
 
 const gatewayPort = 8080
-const run = promisify(execFile)
-const tool = (name: string, ...args: readonly string[]) =>
-  run(process.execPath, [fileURLToPath(new URL(`../../../tools/${name}.mjs`, import.meta.url)), ...args])
 
 let chat: RealSystem | undefined
 let restored: Parley | undefined

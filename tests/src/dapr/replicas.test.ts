@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { startParley } from '@parley/testkit'
+import { keepCalling } from '../people/caller.ts'
 import type { Device } from '../people/device.ts'
 import { hasRedis } from '../system/redis.ts'
 import { type RealSystem, startReal } from './start.ts'
+import { tool } from './tool.ts'
 import { betweenMs, underTraffic } from './under-traffic.ts'
 
+const isLong = process.env.PARLEY_LONG_TESTS === '1'
+const oneOfEach = ['messages-2', 'auth', 'presence-2', 'notifications', 'realtime']
+/** One in four is a message, of which a person may send 20 a second. */
+const callEveryMs = 25
 /** How long after the death of their node people may seem to be there. */
 const goneWithinMs = 15_000
 
@@ -42,6 +47,18 @@ describe('two replicas of every service', { skip: !hasRedis && 'there is no redi
         }
     }))
 
+  it('a rolling restart fails no call, loses nothing and doubles nothing', () =>
+    underTraffic(chat, async () => {
+      const [sue, tom] = await chat.people('sue', 'tom')
+      const { id } = await sue.group('Calls', [tom])
+      const callers = [sue, tom].map((person) => keepCalling(person, id, callEveryMs))
+      await tool('restart', '--data', chat.parley.directory, ...(isLong ? [] : oneOfEach))
+      for (const caller of callers) {
+        const { calls, failed } = await caller.stop()
+        assert.deepEqual(failed, [], `${failed.length} of ${calls} calls failed`)
+      }
+    }))
+
   it('the people of a node that is killed are gone soon, but for those who are elsewhere, too', async () => {
     const [ann, bob, eve] = await chat.people('ann', 'bob', 'eve')
     await eve.group('Team', [ann, bob])
@@ -70,8 +87,7 @@ describe('a second replica', () => {
     await assert.rejects(startParley({ args: ['--replicas', '2'] }), /The broker mqtt serves one replica/)
   })
 
-  const skip = spawnSync('which', ['rabbitmq-server']).status !== 0 && 'there is no rabbitmq-server here'
-  it('is refused with a sentence where the nodes cannot reach each other', { skip }, async () => {
+  it('is refused with a sentence where the nodes cannot reach each other', async () => {
     const args = ['--broker', 'rabbitmq', '--replicas', '2']
     await assert.rejects(startParley({ args }), /Several nodes of realtime reach each other over Redis/)
   })
