@@ -19,7 +19,10 @@ import { run, SetupError, step } from './terminal.mjs'
 export const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'parley')
 export const suffix = process.platform === 'win32' ? '.exe' : ''
 
-/** @typedef {{ name: string, version: string, directory: string, flags: readonly string[], seconds: number }} Module */
+/**
+ * `package`: which one of the module's dependencies is the program; without it, the module is.
+ * @typedef {{ name: string, version: string, directory: string, package?: string, flags: readonly string[], seconds: number }} Module
+ */
 
 /** @param {{ name: string, version: string }} program */
 export const cached = ({ name, version }) => join(cache, 'bin', `${name}-${version}${suffix}`)
@@ -58,11 +61,11 @@ export const hasGo = async () => (await run('go', ['version']).catch(() => undef
  * @param {Module} module
  * @param {string} target
  */
-export async function build({ name, version, directory, flags, seconds }, target) {
+export async function build({ name, version, directory, package: main = '.', flags, seconds }, target) {
   await step(
     `Building ${name} ${version} from its Go module (once per user)`,
     async () => {
-      const { code, output } = await run('go', ['build', ...flags, '-o', target, '.'], {
+      const { code, output } = await run('go', ['build', ...flags, '-o', target, main], {
         cwd: join(root, directory),
         env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-mod=readonly -buildvcs=false' },
       })

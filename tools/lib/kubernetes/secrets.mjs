@@ -1,0 +1,30 @@
+// The Secrets that the manifests name, as manifests. One per secret, of the same name as elsewhere, so that a service account
+// can be let to some of them and not to others.
+import { apps, secretsOfApps, secretsOfServers } from '../deployment-secrets.mjs'
+import { namespace } from './dapr-resources.mjs'
+
+/** @param {import('../deployment-secrets.mjs').Choices} choices */
+export function secretManifests(choices) {
+  const ofApps = Object.assign({}, ...Object.values(secretsOfApps(choices)))
+  const { 'redis.conf': redis, 'rabbitmq.conf': rabbitmq, ...passwords } = secretsOfServers(choices)
+  return [
+    ...Object.entries({ ...ofApps, ...passwords }).map(([name, value]) => secret(name, { [name]: value })),
+    secret('redis-config', { 'redis.conf': redis }),
+    secret('rabbitmq-config', { 'rabbitmq.conf': rabbitmq }),
+    // The key is the one that Dapr's injector looks for.
+    ...apps
+      .flatMap((app) => [`${app}-dapr-api-token`, ...(app === 'gateway' ? [] : [`${app}-app-api-token`])])
+      .map((name) => secret(name, { token: choices[name] ?? '' })),
+  ]
+}
+
+/**
+ * @param {string} name
+ * @param {Record<string, string>} stringData
+ */
+const secret = (name, stringData) => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { name, namespace, labels: { 'app.kubernetes.io/part-of': 'parley' } },
+  stringData,
+})
