@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { rm } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import { until } from '@parley/testkit'
-import { isLong, onlyInLong } from './flows.ts'
+import { directoryFor, prepare, provideServer, type Server } from '../conformance/servers.ts'
 import { type Replica, startReplica } from './replica.ts'
-import { type BrokerServer, directoryFor, ownBroker, prepare } from './servers.ts'
+
+const isLong = process.env.PARLEY_LONG_TESTS === '1'
+const onlyInLong = 'only in the long run: npm test -- --long'
 
 const events = 200
 const patienceMs = 120_000
@@ -24,19 +26,19 @@ for (const { folder, takeOverWithinMs } of brokers) {
     it(name, { skip: onlyInLong })
     continue
   }
-  const { missing, start } = await ownBroker(folder)
+  const { missing, start } = await provideServer(folder)
   if (missing !== undefined) {
     it(name, { skip: missing })
     continue
   }
   describe(name, () => {
-    let server: BrokerServer
+    let server: Server
     let directory: string
     let replicas: [Replica, Replica]
     let count = 0
     before(async () => {
       server = await start()
-      directory = await directoryFor(server)
+      directory = await directoryFor([server])
       await prepare(directory)
       replicas = [await startReplica(folder, directory), await startReplica(folder, directory)]
       // A group of consumers takes a while to settle who gets what.

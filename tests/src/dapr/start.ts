@@ -17,9 +17,13 @@ export interface RealSystem {
  * @param args more options of `npm start`
  * @param directory where its `.data/` is; a new one where it is left out
  */
-export async function startReal(args: readonly string[] = [], directory?: string): Promise<RealSystem> {
+export async function startReal(
+  args: readonly string[] = [],
+  directory?: string,
+  more: Readonly<Record<string, string>> = {},
+): Promise<RealSystem> {
   const push = await startPushService()
-  const env = { PARLEY_PUSH_ALLOW_LOOPBACK: 'true', NODE_EXTRA_CA_CERTS: push.caFile }
+  const env = { PARLEY_PUSH_ALLOW_LOOPBACK: 'true', NODE_EXTRA_CA_CERTS: push.caFile, ...more }
   const parley = await startParley({ args, env, ...(directory === undefined ? {} : { directory }) }).catch(
     async (error) => {
       await push.close()

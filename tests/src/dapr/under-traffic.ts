@@ -21,13 +21,20 @@ export async function underTraffic(chat: RealSystem, disturb: () => Promise<void
   const people = await chat.people('ann', 'bob', 'eve', 'joe')
   const [ann, bob, eve, joe] = people
   const rooms = [await start(chat, ann, [bob, eve, joe]), await start(chat, eve, [joe, ann])]
-  await delay(betweenMs)
-  await disturb()
-  await delay(betweenMs)
+  const stop = () => Promise.all(rooms.flatMap(({ writers }) => writers.map((writer) => writer.stop())))
   const show = (status: PresenceStatus) =>
     until(() => everybodyIs(people, status), `all are ${status}`, 60_000)
-  await show('online')
-  await Promise.all(rooms.flatMap(({ writers }) => writers.map((writer) => writer.stop())))
+  try {
+    await delay(betweenMs)
+    await disturb()
+    await delay(betweenMs)
+    await show('online')
+  } catch (error) {
+    // Nobody writes on into what comes next.
+    stop().catch(() => undefined)
+    throw error
+  }
+  await stop()
   for (const { id, writers } of rooms) {
     const reader = writers[0]?.person ?? ann
     const [log, history] = [await reader.log(id), await reader.history(id)]
