@@ -28,8 +28,14 @@ export async function startParley({ profile, cpuProfiles }) {
   }).catch((error) => {
     throw new SetupError(error.message)
   })
-  return { url, groups: () => groupsOf(readRunState(join(directory, '.data'))), stop }
+  return { url, groups: () => groupsIn(directory), stop }
 }
+
+/**
+ * The processes of a Parley that runs.
+ * @param {string} directory where its `.data/` is
+ */
+export const groupsIn = (directory) => groupsOf(readRunState(join(directory, '.data')))
 
 /**
  * @param {import('../tools/lib/run-state.mjs').RunState | undefined} state

@@ -22,3 +22,10 @@ export const quick = {
   large: { members: 100, perSecond: 10, seconds: 5, warmUpSeconds: 1 },
   history: { messages: 2_000, pages: 60, limit: 50 },
 }
+
+/** What the conformance run has time for, once per combination: only `steady` and `capacity`. */
+export const brief = {
+  people: 64,
+  steady: { rooms: 20, perSecond: 100, seconds: 10, warmUpSeconds: 3 },
+  capacity: { rooms: 32, from: 500, least: 30, most: 8_000, refinements: 1, seconds: 3, warmUpSeconds: 1 },
+}

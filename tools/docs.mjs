@@ -1,4 +1,5 @@
-// npm run docs: docs/openapi.json and docs/asyncapi.json from the contracts, whose tests fail while they are stale.
+// npm run docs: docs/openapi.json and docs/asyncapi.json from the contracts, docs/conformance.md from its data. Tests fail
+// while they are stale.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readArguments } from './lib/options.mjs'
@@ -7,7 +8,10 @@ import { root } from './lib/root.mjs'
 import { exitWith, say } from './lib/terminal.mjs'
 
 try {
-  readArguments('npm run docs    writes docs/openapi.json and docs/asyncapi.json from the contracts', {})
+  readArguments(
+    'npm run docs    writes docs/openapi.json and docs/asyncapi.json from the contracts, docs/conformance.md from its data',
+    {},
+  )
   demandNode()
   await installDependencies()
   await buildSources()
@@ -20,6 +24,9 @@ try {
     writeFileSync(join(root, `docs/${name}.json`), `${JSON.stringify(document, null, 2)}\n`)
     say(`docs/${name}.json`)
   }
+  const { readRows, writePage } = await import('./conformance/page.mjs')
+  writePage(readRows())
+  say('docs/conformance.md')
 } catch (error) {
   exitWith(error)
 }

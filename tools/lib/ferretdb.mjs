@@ -6,7 +6,7 @@ import { build, cached, hasGo, isMade, make, moduleKey } from './go-module.mjs'
 import { startServerProcess } from './server-process.mjs'
 import { SetupError } from './terminal.mjs'
 
-const ferretdb = {
+export const ferretdb = {
   name: 'ferretdb',
   version: '1.24.0',
   directory: 'tools/ferretdb',

@@ -11,7 +11,7 @@ import { demandProgram } from './packages.mjs'
 import { startServerProcess } from './server-process.mjs'
 import { run, SetupError, step } from './terminal.mjs'
 
-const version = '3.9.1'
+export const version = '3.9.1'
 const mavenCentral = 'https://repo1.maven.org/maven2'
 const parallelDownloads = 8
 

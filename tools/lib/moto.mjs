@@ -6,9 +6,11 @@ import { demandProgram, findProgram } from './packages.mjs'
 import { startServerProcess } from './server-process.mjs'
 import { run, SetupError, step } from './terminal.mjs'
 
+export const version = '5.2.5'
+
 /** Not its `server` extra, which brings what no other service than these two needs: 317 MB instead of 140. */
-const packages = ['moto==5.2.5', 'flask==3.1.3', 'flask-cors==6.0.5']
-const environment = 'moto-5.2.5'
+const packages = [`moto==${version}`, 'flask==3.1.3', 'flask-cors==6.0.5']
+const environment = `moto-${version}`
 
 const withoutAccessLog =
   "import logging; logging.getLogger('werkzeug').setLevel('ERROR'); from moto.server import main; main()"

