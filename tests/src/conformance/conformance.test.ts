@@ -15,6 +15,10 @@ const profiles = [
 /** Idle takes its time; the tests of kills and of replicas kill services, more of them. */
 const onlyInLong = ['service restart', 'idle reconnect']
 
+/** Passes more often than not, which is no test; the long form runs it. */
+const lostConsumers =
+  'after RabbitMQ was away, sidecars of Dapr 1.18 keep events to themselves (components-contrib#4540)'
+
 for (const { name, ...folders } of profiles) {
   const combination = { ...folders, replicas: 1 }
   const missing = await missingFor(combination)
@@ -25,8 +29,10 @@ for (const { name, ...folders } of profiles) {
     })
     after(() => subject?.close())
 
-    for (const check of checks.filter((one) => !onlyInLong.includes(one.name)))
-      it(`${check.name}: ${check.means}`, () => apply(subject, check))
+    for (const check of checks.filter((one) => !onlyInLong.includes(one.name))) {
+      const skip = folders.broker === 'rabbitmq' && check.name === 'broker restart' && lostConsumers
+      it(`${check.name}: ${check.means}`, { skip }, () => apply(subject, check))
+    }
 
     if (name === 'embedded')
       it('the demo loses its connections on the way, and finds that all is well', async () => {

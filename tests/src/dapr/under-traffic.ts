@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import { type ConversationId, getPresence, type PresenceStatus } from '@parley/contracts'
 import { until } from '@parley/testkit'
 import { leave, type Person } from '../people/person.ts'
@@ -22,8 +23,7 @@ export async function underTraffic(chat: RealSystem, disturb: () => Promise<void
   const [ann, bob, eve, joe] = people
   const rooms = [await start(chat, ann, [bob, eve, joe]), await start(chat, eve, [joe, ann])]
   const stop = () => Promise.all(rooms.flatMap(({ writers }) => writers.map((writer) => writer.stop())))
-  const show = (status: PresenceStatus) =>
-    until(() => everybodyIs(people, status), `all are ${status}`, 60_000)
+  const show = (status: PresenceStatus) => everybodyIs(people, status)
   try {
     await delay(betweenMs)
     await disturb()
@@ -48,10 +48,20 @@ export async function underTraffic(chat: RealSystem, disturb: () => Promise<void
   await show('offline')
 }
 
-async function everybodyIs(people: readonly [Person, ...Person[]], status: PresenceStatus): Promise<boolean> {
-  const userIds = people.map(({ id }) => id).join()
-  const { body } = await people[0].insist(getPresence, { query: { userIds } })
-  return body.items.length === people.length && body.items.every((item) => item.status === status)
+async function everybodyIs(people: readonly [Person, ...Person[]], status: PresenceStatus): Promise<void> {
+  const query = { userIds: people.map(({ id }) => id).join() }
+  const expected = people.map(({ name }) => `${name} is ${status}`).sort()
+  let found: string[] = []
+  const isSo = async () => {
+    const { body } = await people[0].insist(getPresence, { query })
+    const nameOf = (id: string) => people.find((one) => one.id === id)?.name
+    found = body.items.map((item) => `${nameOf(item.userId)} is ${item.status}`).sort()
+    return isDeepStrictEqual(found, expected)
+  }
+  await until(isSo, `all are ${status}`, 60_000).catch((error) => {
+    assert.deepEqual(found, expected)
+    throw error
+  })
 }
 
 async function start(
