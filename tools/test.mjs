@@ -16,7 +16,7 @@ import { complain, dim, exitWith, run, SetupError, say, step, warn } from './lib
 
 const usage = `npm test [-- part/of/a/path …] [-- --long] [-- --verbose]
   part/of/a/path    only the test files that have one of these in their path
-  --long            also what takes long: every broker, and what it is put through
+  --long            also what takes long: replicas of an app on every broker
   --verbose         shows each test`
 
 const { verbose, long, filters } = readOptions()
