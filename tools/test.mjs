@@ -34,7 +34,7 @@ const phases = [
     name: 'Tests over real sidecars',
     concurrency: 1,
     takes: (/** @type {string} */ path) =>
-      /^tests\/dist\/(brokers|conformance|dapr|web|browser)\/|^tools\/test\/(start|infra|profiles|copy-store)\./.test(
+      /^tests\/dist\/(brokers|conformance|dapr|web|browser)\/|^tools\/test\/(start|infra|profiles|copy-store|kubernetes-cluster)\./.test(
         path,
       ),
   },
