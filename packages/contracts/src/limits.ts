@@ -19,6 +19,15 @@ export const limits = {
   pushMembers: 100,
 } as const
 
+/** What Engine.IO is set to, and what whoever is in between must let through. */
+export const transport = {
+  /** Of a packet, or of a request of long polling: what is over it is cut. Far above `socketPacketBytes`, which is answered. */
+  bytes: 1024 * 1024,
+  /** After so long without a packet the server asks, and waits so long for the answer. */
+  pingIntervalMs: 25_000,
+  pingTimeoutMs: 20_000,
+} as const
+
 /**
  * The number of lanes that conversations are spread over: a constant of the whole system, never of one node. Where the
  * broker has partitions an event is of one lane: fewer lanes make larger events under load, and it is how many replicas

@@ -1,5 +1,5 @@
 import type { Server as HttpServer, RequestListener } from 'node:http'
-import { deadLetterTopic, messageSubmitted, type SetAside } from '@parley/contracts'
+import { deadLetterTopic, messageSubmitted, type SetAside, transport } from '@parley/contracts'
 import { type Clock, createHttpApp, type Logger, type Sidecar } from '@parley/kit'
 import { Server } from 'socket.io'
 import { createBackend } from './backend.ts'
@@ -51,9 +51,6 @@ export interface RealtimeApp {
   close(): Promise<void>
 }
 
-/** Far above the protocol's limit, which is answered (bounded-parser.ts); what is over this one is cut. */
-const transportBytes = 1024 * 1024
-
 export function createRealtimeApp(deps: RealtimeDeps): RealtimeApp {
   const { logger, clock, sidecar, node, rateLimits, redis } = deps
   let draining = false
@@ -63,7 +60,9 @@ export function createRealtimeApp(deps: RealtimeDeps): RealtimeApp {
     // several nodes it needs a balancer that sends a client to the same node again.
     transports: ['websocket', 'polling'],
     serveClient: false,
-    maxHttpBufferSize: transportBytes,
+    maxHttpBufferSize: transport.bytes,
+    pingInterval: transport.pingIntervalMs,
+    pingTimeout: transport.pingTimeoutMs,
     perMessageDeflate: false,
     httpCompression: false,
     parser: boundedParser,
