@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { ConfigError, serviceConfig } from '@parley/kit'
 import { z } from 'zod'
 import { defaultRates, type Rates } from './route-table.ts'
+import { type Timeouts, timeouts } from './timeouts.ts'
 
 const port = z.coerce.number().int().min(1).max(65_535)
 const inRepository = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url))
@@ -52,6 +53,7 @@ export interface GatewaySettings {
   readonly docsRoot: string
   /** undefined: no rate is limited. */
   readonly rates: Rates | undefined
+  readonly timeouts: Timeouts
   /** Paths of PEM files. */
   readonly tls: { readonly cert: string; readonly key: string } | undefined
 }
@@ -80,6 +82,7 @@ export function settingsOf(config: GatewayConfig): GatewaySettings {
     webRoot: existsSync(join(config.webRoot, 'index.html')) ? resolve(config.webRoot) : withoutWebApp,
     docsRoot: resolve(config.docsRoot),
     rates: config.rateLimits ? defaultRates : undefined,
+    timeouts,
     tls: cert !== undefined && key !== undefined ? { cert: resolve(cert), key: resolve(key) } : undefined,
   }
 }

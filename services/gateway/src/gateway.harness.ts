@@ -1,18 +1,21 @@
 /** A gateway of either kind between a stand-in sidecar, a stand-in realtime (with a real Socket.IO server) and a client. */
+import { execFileSync, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, get, type IncomingMessage, type Server } from 'node:http'
+import { get as getByTls } from 'node:https'
 import { type AddressInfo, connect, createServer as createNetServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { createLogger } from '@parley/kit'
-import { Server as SocketServer } from 'socket.io'
+import { type ServerOptions, Server as SocketServer } from 'socket.io'
 import type { Socket as ClientSocket } from 'socket.io-client'
 import type { GatewaySettings } from './config.ts'
 import { startNginx } from './nginx-process.ts'
 import { createNodeProxy } from './node-proxy.ts'
+import { timeouts } from './timeouts.ts'
 
 export interface Seen {
   readonly method: string
@@ -47,7 +50,8 @@ async function listening(server: Server): Promise<number> {
 
 const startSidecar = async () => {
   const seen: Seen[] = []
-  const stage: { answer: (request: Seen) => Answer } = { answer: () => ({ status: 200, body: '{}' }) }
+  /** `cut`: the connection ends without an answer. */
+  const stage: { answer: (request: Seen) => Answer | 'cut' } = { answer: () => ({ status: 200, body: '{}' }) }
   const server = createServer(async (request, response) => {
     let body = ''
     for await (const chunk of request) body += chunk
@@ -55,6 +59,7 @@ const startSidecar = async () => {
     const it = { method, url, headers, body }
     seen.push(it)
     const answer = stage.answer(it)
+    if (answer === 'cut') return void request.socket.destroy()
     response.writeHead(answer.status, {
       'content-type': 'application/json',
       'x-powered-by': 'somebody',
@@ -65,13 +70,20 @@ const startSidecar = async () => {
   return { server, seen, stage, port: await listening(server) }
 }
 
-export const startRealtime = async (transports: ('websocket' | 'polling')[] = ['websocket']) => {
+export const startRealtime = async (
+  transports: ('websocket' | 'polling')[] = ['websocket'],
+  options: Partial<ServerOptions> = {},
+) => {
   const requests: string[] = []
   const server = createServer((request, response) => {
     requests.push(request.url ?? '')
     response.writeHead(404).end('not the gateway')
   })
-  const io = new SocketServer(server, { transports })
+  const io = new SocketServer(server, { transports, ...options })
+  // Else a session that went without a goodbye would hold up the end of a test for half a minute.
+  io.engine.on('connection', ({ transport }) => {
+    transport.closeTimeout = 100
+  })
   const handshakes: IncomingMessage['headers'][] = []
   io.on('connection', (socket) => {
     handshakes.push(socket.handshake.headers)
@@ -116,6 +128,29 @@ function readAnswer(text: string): RawAnswer {
 export const rawGet = (port: number, target: string, headers = '') =>
   raw(port, `GET ${target} HTTP/1.1\nHost: parley.test\nConnection: close\n${headers}\n`)
 
+export const missing = (program: string) =>
+  spawnSync(program, ['--help']).error ? `there is no ${program} here` : false
+
+/** For localhost, signed by itself. */
+export function certificate(folder: string): { cert: string; key: string } {
+  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
+  const name = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-days', '1', '-nodes']
+  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1']
+  execFileSync('openssl', ['req', '-x509', ...curve, ...name, '-keyout', key, '-out', cert], {
+    stdio: 'ignore',
+  })
+  return { cert, key }
+}
+
+function serves(url: string, ca: string | undefined): Promise<boolean> {
+  return new Promise((resolve) => {
+    const done = (response: IncomingMessage) => resolve(response.resume().statusCode === 200)
+    const path = `${url}/healthz`
+    const request = ca === undefined ? get(path, done) : getByTls(path, { ca }, done)
+    request.on('error', () => resolve(false))
+  })
+}
+
 function webApp(folder: string): string {
   const root = join(folder, 'web')
   mkdirSync(join(root, 'assets'), { recursive: true })
@@ -130,7 +165,7 @@ export type Kind = 'nginx' | 'node'
 
 export async function startGateway(
   kind: Kind,
-  options: Partial<GatewaySettings> & { nginx?: string | undefined } = {},
+  options: Partial<GatewaySettings> & { nginx?: string | undefined; certified?: boolean } = {},
 ) {
   const folder = mkdtempSync(join(tmpdir(), 'parley-gateway-'))
   const [sidecar, realtime, port] = [await startSidecar(), await startRealtime(), await freePort()]
@@ -143,10 +178,12 @@ export async function startGateway(
     webRoot: webApp(folder),
     docsRoot: fileURLToPath(new URL('../../../docs', import.meta.url)),
     rates: undefined,
-    tls: undefined,
+    timeouts,
+    tls: options.certified ? certificate(folder) : undefined,
     ...options,
   }
-  const logger = createLogger('gateway', 'silent')
+  const lines: string[] = []
+  const logger = createLogger('gateway', 'info', { write: (line) => void lines.push(line) })
   let stop: () => Promise<unknown>
   if (kind === 'nginx') {
     const running = startNginx(
@@ -168,16 +205,28 @@ export async function startGateway(
       server.closeAllConnections()
     }
   }
-  const url = `http://127.0.0.1:${port}`
+  const ca = settings.tls && readFileSync(settings.tls.cert, 'utf8')
+  const url = ca === undefined ? `http://127.0.0.1:${port}` : `https://localhost:${port}`
   const deadline = Date.now() + 30_000
-  while (!(await fetch(`${url}/healthz`).catch(() => undefined))?.ok) {
+  while (!(await serves(url, ca))) {
     if (Date.now() > deadline) throw new Error(`${kind} does not serve within 30 s`)
     await delay(20)
   }
+  const accessFile = join(folder, 'run/access.log')
   return {
     port,
     url,
+    /** Of its certificate, where it speaks TLS. */
+    ca,
     folder,
+    /** The lines for requests, as far as they are written. */
+    accessLog(): Record<string, unknown>[] {
+      const text =
+        kind === 'nginx' && existsSync(accessFile) ? readFileSync(accessFile, 'utf8') : lines.join('')
+      const whole = text.slice(0, text.lastIndexOf('\n') + 1)
+      const parsed = whole.split('\n').flatMap((line) => (line ? [JSON.parse(line)] : []))
+      return parsed.filter((line) => line.path !== undefined)
+    },
     sidecar,
     realtime,
     async close() {

@@ -4,6 +4,7 @@ import { cacheControl, wellFormedHost } from './headers.ts'
 import { locationsOf, malformedLocation, problemLocations } from './nginx-locations.ts'
 import { block, lines, pattern, quoted } from './nginx-text.ts'
 import { mimeTypes } from './nginx-types.ts'
+import { repeatable, tries } from './repeatable.ts'
 import {
   bearer,
   bodyLimitBytes,
@@ -11,7 +12,6 @@ import {
   gatewayRoutes,
   hiddenAnswerHeaders,
   methods,
-  timeouts,
 } from './route-table.ts'
 
 export interface NginxSettings extends GatewaySettings {
@@ -31,6 +31,11 @@ const maps = (settings: NginxSettings): string[] => {
     // Target and method are empty where the request could not be read: that is answered already.
     block('map $request_uri $canonical', 'default "";', '"" yes;', `${pattern(canonicalPath)} yes;`),
     block('map $request_uri $api_app', 'default "";', apps),
+    block(
+      'map "$request_method $request_uri" $api_location',
+      'default @api;',
+      repeatable.map((source) => `${pattern(source)} @api_repeatable;`),
+    ),
     block(
       'map $request_method $known_method',
       'default "";',
@@ -107,6 +112,7 @@ const server = (settings: NginxSettings): string =>
   )
 
 export function nginxConfig(settings: NginxSettings): string {
+  const { timeouts } = settings
   // None is ever taken for down: NGINX would try it with one connection at a time, and that one stays open for hours.
   const nodes = settings.realtime.map((address) => `server ${address} max_fails=0;`)
   return `${lines(
@@ -142,7 +148,7 @@ export function nginxConfig(settings: NginxSettings): string {
       `proxy_read_timeout ${timeouts.answerSeconds}s;`,
       'proxy_http_version 1.1;',
       'proxy_pass_request_headers off;',
-      // Sending twice is for the client to decide: it has the clientId that makes it safe.
+      // Unless a location knows better: what may be sent twice is for the client to decide.
       'proxy_next_upstream off;',
       'proxy_max_temp_file_size 0;',
       'proxy_buffers 16 32k;',
@@ -152,7 +158,12 @@ export function nginxConfig(settings: NginxSettings): string {
       'gzip_min_length 1024;',
       'gzip_vary on;',
       maps(settings),
-      block('upstream sidecar', `server 127.0.0.1:${settings.sidecarPort};`, 'keepalive 64;'),
+      // The same one several times: so often it may be asked again.
+      block(
+        'upstream sidecar',
+        Array.from({ length: tries }, () => `server 127.0.0.1:${settings.sidecarPort} max_fails=0;`),
+        'keepalive 64;',
+      ),
       // Not kept alive: realtime ends an idle connection after 5 s, maybe in the moment in which it is used again.
       // The zone: all workers take the same turns.
       block('upstream realtime', 'zone realtime 64k;', nodes),

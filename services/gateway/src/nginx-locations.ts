@@ -1,10 +1,11 @@
 /** A route of the table → its NGINX locations. */
+import { transport } from '@parley/contracts'
 import type { GatewaySettings } from './config.ts'
 import { cacheControl, hostPlaceholder, type Page, securityHeaders } from './headers.ts'
 import { block, quoted } from './nginx-text.ts'
 import { typeOf } from './nginx-types.ts'
 import { gatewayProblems, problemAnswer, problemType } from './problems.ts'
-import { forwardedHeaders, type GatewayRoute, type Rates, timeouts, webSocketHeaders } from './route-table.ts'
+import { forwardedHeaders, type GatewayRoute, type Rates, webSocketHeaders } from './route-table.ts'
 
 const variableOf = (header: string): string => `$http_${header.replaceAll('-', '_')}`
 
@@ -43,6 +44,12 @@ const toSidecar = (uri: string, settings: GatewaySettings): string[] => [
   'error_page 500 502 504 = @upstream_failed;',
 ]
 
+/** For what has the same outcome however often it arrives: daprd may reach another replica, or the same one by now. */
+const again = (settings: GatewaySettings): string[] => [
+  'proxy_next_upstream error http_500 http_502 http_504 non_idempotent;',
+  `proxy_next_upstream_timeout ${settings.timeouts.triesSeconds}s;`,
+]
+
 const toRealtime = (settings: GatewaySettings): string[] => [
   ...limited('socket', settings),
   ...headersOf('data', settings),
@@ -55,8 +62,13 @@ const toRealtime = (settings: GatewaySettings): string[] => [
   ...passOn([...forwardedHeaders, ...webSocketHeaders]),
   ...ownHeaders,
   'proxy_buffering off;',
-  `proxy_read_timeout ${timeouts.socketIdleSeconds}s;`,
-  `proxy_send_timeout ${timeouts.socketIdleSeconds}s;`,
+  // What realtime says of its answers stays as it is.
+  'charset off;',
+  `client_max_body_size ${transport.bytes};`,
+  `client_body_buffer_size ${transport.bytes};`,
+  `proxy_read_timeout ${settings.timeouts.socketIdleSeconds}s;`,
+  `proxy_send_timeout ${settings.timeouts.socketIdleSeconds}s;`,
+  'error_page 413 @poll_too_large;',
   'error_page 502 504 = @unavailable;',
 ]
 
@@ -81,6 +93,7 @@ export function locationsOf(route: GatewayRoute, settings: GatewaySettings): str
               `location = ${path}`,
               limited('api', settings),
               toSidecar(`${target.app}/method${target.path}`, settings),
+              again(settings),
               'error_page 429 @rate_limited;',
             ),
           ]
@@ -108,9 +121,14 @@ export function locationsOf(route: GatewayRoute, settings: GatewaySettings): str
           `location ~ "^${path}(?:/|$)"`,
           'if ($api_app = "") { return 404; }',
           limited('api', settings),
-          'try_files "" @api;',
+          'try_files "" $api_location;',
         ),
         block('location @api', toSidecar('$api_app/method$request_uri', settings)),
+        block(
+          'location @api_repeatable',
+          toSidecar('$api_app/method$request_uri', settings),
+          again(settings),
+        ),
       ]
     case 'web':
       return webLocations(settings)

@@ -16,15 +16,8 @@ import { RateLimiterMemory } from 'rate-limiter-flexible'
 import type { GatewaySettings } from './config.ts'
 import { createAnswers, problemOnSocket } from './node-answers.ts'
 import { addressOf, createUpstreams } from './node-upstreams.ts'
-import {
-  canonicalPath,
-  gatewayRoutes,
-  methods,
-  type Rate,
-  type Rates,
-  type Target,
-  timeouts,
-} from './route-table.ts'
+import { type GatewayProblem, problemAnswer } from './problems.ts'
+import { canonicalPath, gatewayRoutes, methods, type Rate, type Rates, type Target } from './route-table.ts'
 import { sendFile, sendWeb } from './static-files.ts'
 
 const canonical = new RegExp(canonicalPath)
@@ -72,6 +65,7 @@ export interface NodeProxy {
 }
 
 export function createNodeProxy(settings: GatewaySettings, logger: Logger): NodeProxy {
+  const { timeouts } = settings
   const answers = createAnswers(settings)
   const upstreams = createUpstreams(settings, answers, logger, () => !server.listening)
   const withinRate = createRateLimits(settings)
@@ -112,7 +106,12 @@ export function createNodeProxy(settings: GatewaySettings, logger: Logger): Node
     }
   }
 
-  function logWhenDone(request: IncomingMessage, response: ServerResponse, traceId: string): void {
+  function logWhenDone(
+    request: IncomingMessage,
+    answered: ServerResponse | Socket,
+    traceId: string,
+    status: () => number,
+  ): void {
     const startedAt = performance.now()
     const line = {
       traceId,
@@ -122,15 +121,15 @@ export function createNodeProxy(settings: GatewaySettings, logger: Logger): Node
       path: request.url?.split('?', 1)[0],
       userAgent: request.headers['user-agent'],
     }
-    response.on('close', () => {
+    answered.on('close', () => {
       const seconds = (performance.now() - startedAt) / 1000
-      logger.info({ ...line, status: response.statusCode, seconds }, 'request')
+      logger.info({ ...line, status: status(), seconds }, 'request')
     })
   }
 
   const listener: RequestListener = (request, response) => {
     const traceId = newTraceId()
-    logWhenDone(request, response, traceId)
+    logWhenDone(request, response, traceId, () => response.statusCode)
     serve(request, response, traceId).catch((error) => {
       // A client that went away in the middle of its own request needs no answer.
       if (!request.socket.destroyed) logger.error({ err: error }, 'a request failed')
@@ -139,10 +138,18 @@ export function createNodeProxy(settings: GatewaySettings, logger: Logger): Node
   }
 
   async function upgrade(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
-    if (request.headers.upgrade?.toLowerCase() !== 'websocket') ignoreUpgrade(request, socket)
-    else if (targetOf(request.url ?? '')?.kind !== 'realtime') socket.end(problemOnSocket('route_not_found'))
-    else if (!(await withinRate('socket', request))) socket.end(problemOnSocket('rate_limited'))
-    else await upstreams.upgrade(request, socket, head, newTraceId())
+    if (request.headers.upgrade?.toLowerCase() !== 'websocket') return ignoreUpgrade(request, socket)
+    const traceId = newTraceId()
+    let refusal: GatewayProblem = 'unavailable'
+    const status = () => upstreams.upgradeStatus(request) ?? problemAnswer(refusal).status
+    logWhenDone(request, socket, traceId, status)
+    const refuse = (code: GatewayProblem) => {
+      refusal = code
+      socket.end(problemOnSocket(code))
+    }
+    if (targetOf(request.url ?? '')?.kind !== 'realtime') refuse('route_not_found')
+    else if (!(await withinRate('socket', request))) refuse('rate_limited')
+    else await upstreams.upgrade(request, socket, head, traceId)
   }
 
   /** Whoever offers HTTP/2, as curl does, takes an answer in HTTP/1.1. Of a body nothing was read by now. */

@@ -2,23 +2,26 @@ import { createHash } from 'node:crypto'
 import { Agent, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
-import type { AppId } from '@parley/contracts'
+import { type AppId, transport } from '@parley/contracts'
 import type { Logger } from '@parley/kit'
 import { createProxyServer } from 'httpxy'
 import type { GatewaySettings } from './config.ts'
 import { cacheControl } from './headers.ts'
 import { type Answers, problemOnSocket } from './node-answers.ts'
-import { problemType } from './problems.ts'
+import { connectToOne } from './node-connect.ts'
+import { bodyOf, passOn } from './node-messages.ts'
+import { type GatewayProblem, problemType } from './problems.ts'
+import { repeatable, tries } from './repeatable.ts'
 import {
   bearer,
   bodyLimitBytes,
   forwardedHeaders,
   hiddenAnswerHeaders,
-  timeouts,
   webSocketHeaders,
 } from './route-table.ts'
 
 const bearerToken = new RegExp(bearer)
+const repeatables = repeatable.map((source) => new RegExp(source))
 
 export const addressOf = (request: IncomingMessage): string => request.socket.remoteAddress ?? ''
 
@@ -33,30 +36,22 @@ function kept(request: IncomingMessage, names: readonly string[]): Record<string
   return headers
 }
 
-/**
- * undefined: larger than the limit. Read whole before anything is passed on, as NGINX does. What is over the limit is
- * read too, and dropped: to end the connection before would take the answer away from a client that is still sending.
- */
-function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
-  return new Promise((resolve, reject) => {
-    if (Number(request.headers['content-length'] ?? 0) > bodyLimitBytes) resolve(undefined)
-    let chunks: Buffer[] = []
-    let bytes = 0
-    request.on('data', (chunk: Buffer) => {
-      bytes += chunk.length
-      if (bytes <= bodyLimitBytes) return void chunks.push(chunk)
-      chunks = []
-      resolve(undefined)
-    })
-    request.on('end', () => resolve(Buffer.concat(chunks)))
-    request.on('error', reject)
-  })
+interface Forwarding {
+  readonly target: string
+  readonly headers: Record<string, string>
+  /** Asked for when there is something to send. */
+  readonly connect: () => Promise<Agent>
+  readonly limit: number
+  readonly tooLarge: GatewayProblem
+  readonly isRepeatable: boolean
 }
 
 export interface Upstreams {
   invoke(request: IncomingMessage, response: ServerResponse, app: AppId, traceId: string): Promise<void>
   realtime(request: IncomingMessage, response: ServerResponse, traceId: string): Promise<void>
   upgrade(request: IncomingMessage, socket: Socket, head: Buffer, traceId: string): Promise<void>
+  /** What was answered to an upgrade; undefined where nobody did. */
+  upgradeStatus(request: IncomingMessage): number | undefined
   /** Ends the WebSockets: `server.close` does not know them any more. */
   endSockets(): void
 }
@@ -68,13 +63,12 @@ export function createUpstreams(
   /** Whether the server takes no new connections: then those that it has shall end with their answer. */
   isClosing: () => boolean,
 ): Upstreams {
-  // Two, because httpxy prefers the options of the proxy to those of a call, and an upgrade must not take a pooled
-  // connection.
-  const web = createProxyServer({
-    agent: new Agent({ keepAlive: true, maxFreeSockets: 64 }),
-    proxyTimeout: timeouts.answerSeconds * 1000,
-  })
-  const webSocket = createProxyServer({ agent: false, upgradeTimeout: timeouts.answerSeconds * 1000 })
+  // Two, because httpxy prefers the options of the proxy to those of a call.
+  const { timeouts } = settings
+  const web = createProxyServer({ proxyTimeout: timeouts.answerSeconds * 1000 })
+  const webSocket = createProxyServer({ upgradeTimeout: timeouts.answerSeconds * 1000 })
+  const pooled = new Agent({ keepAlive: true, maxFreeSockets: 64 })
+  const statusOf = new WeakMap<IncomingMessage, number>()
   /** Each with what had been written to it before it asked to be upgraded. */
   const sockets = new Map<Socket, number>()
 
@@ -85,10 +79,21 @@ export function createUpstreams(
     traceparent: `00-${traceId}-${traceId.slice(0, 16)}-00`,
   })
 
+  /** Sends a request once more, where it may be. */
+  const again = new WeakMap<ServerResponse, () => boolean>()
+
   web.on('error', (error, request, response) => {
     logger.debug({ err: error }, 'an upstream failed')
-    if (request !== undefined && response !== undefined && 'writeHead' in response)
-      answers.refuse(request, response, 'unavailable')
+    if (request === undefined || response === undefined || !('writeHead' in response)) return
+    if (!again.get(response as ServerResponse)?.()) answers.refuse(request, response, 'unavailable')
+  })
+  webSocket.on('proxyReqWs', (asked, request, socket) => {
+    asked.once('upgrade', (_answer, upstream) => {
+      statusOf.set(request, 101)
+      // A pipe does not end for a client that is cut off.
+      socket.once('close', () => upstream.destroySoon())
+    })
+    asked.once('response', ({ statusCode }) => statusOf.set(request, statusCode ?? 502))
   })
   webSocket.on('error', (error, _request, socket) => {
     logger.debug({ err: error }, 'a socket failed')
@@ -99,57 +104,88 @@ export function createUpstreams(
     for (const name of hiddenAnswerHeaders) delete answer.headers[name]
     answer.headers.connection = response.shouldKeepAlive && !isClosing() ? 'keep-alive' : 'close'
     answer.headers['cache-control'] ??= cacheControl.never
-    if (![500, 502, 504].includes(answer.statusCode ?? 502)) return
+    if (![500, 502, 504].includes(answer.statusCode ?? 502)) return passOn(answer, response)
+    answer.resume()
+    if (again.get(response)?.()) return
     // daprd says 500 in its own words when it cannot reach the app.
     const ofAnApp = answer.headers['content-type']?.startsWith(problemType) ?? false
-    answer.resume()
     answers.refuse(request, response, ofAnApp ? 'internal' : 'unavailable')
   })
 
   async function forward(
     request: IncomingMessage,
     response: ServerResponse,
-    target: string,
-    headers: Record<string, string>,
+    { target, headers, connect, limit, tooLarge, isRepeatable }: Forwarding,
   ): Promise<void> {
-    const body = await bodyOf(request)
-    if (body === undefined) return answers.refuse(request, response, 'body_too_large')
+    const body = await bodyOf(request, limit)
+    if (body === undefined) return answers.refuse(request, response, tooLarge)
     const sized = body.length > 0 || request.headers['content-length'] !== undefined
+    const agent = await connect().catch((error) => logger.debug({ err: error }, 'no upstream'))
+    if (!agent) return answers.refuse(request, response, 'unavailable')
     answers.secure(request, response, 'data')
     request.headers = sized ? { ...headers, 'content-length': String(body.length) } : headers
-    await web.web(request, response, { target, buffer: Readable.from(body.length > 0 ? [body] : []) })
+    const send = () =>
+      web.web(request, response, {
+        target,
+        agent,
+        buffer: Readable.from(body.length > 0 ? [body] : []),
+        // Else httpxy would pass on an answer that is to be asked for again.
+        selfHandleResponse: true,
+      })
+    let left = isRepeatable ? tries - 1 : 0
+    const until = performance.now() + timeouts.triesSeconds * 1000
+    again.set(response, () => {
+      if (left-- <= 0 || performance.now() > until || response.headersSent || response.destroyed) return false
+      send().catch(() => response.destroy())
+      return true
+    })
+    await send()
   }
 
   let turn = 0
-  /** The nodes take turns; but whoever polls must come to the same node each time. */
-  function nodeOf(request: IncomingMessage): string {
+  /**
+   * The nodes take turns; but whoever polls must come to the same node each time. Then those that come next where it
+   * cannot be reached.
+   */
+  function nodesOf(request: IncomingMessage): readonly string[] {
     const query = new URL(request.url ?? '', 'http://gateway').searchParams
     const isFree = query.get('transport') === 'websocket' && !query.has('sid')
     const { realtime } = settings
-    return `http://${realtime[(isFree ? turn++ : numberOf(addressOf(request))) % realtime.length]}`
+    const first = (isFree ? turn++ : numberOf(addressOf(request))) % realtime.length
+    return [...realtime.slice(first), ...realtime.slice(0, first)]
   }
+  const aNode = `http://${settings.realtime[0]}`
+  const connectToNode = (request: IncomingMessage, owner: ServerResponse | Socket) =>
+    connectToOne(nodesOf(request), timeouts.connectSeconds * 1000, owner)
 
   return {
-    invoke(request, response, app, traceId) {
+    async invoke(request, response, app, traceId) {
       const authorization = request.headers.authorization ?? ''
-      return forward(
-        request,
-        response,
-        `http://127.0.0.1:${settings.sidecarPort}/v1.0/invoke/${app}/method`,
-        {
+      await forward(request, response, {
+        target: `http://127.0.0.1:${settings.sidecarPort}/v1.0/invoke/${app}/method`,
+        headers: {
           ...kept(request, forwardedHeaders),
           ...(bearerToken.test(authorization) ? { authorization } : {}),
           ...(settings.sidecarToken === undefined ? {} : { 'dapr-api-token': settings.sidecarToken }),
           ...ownHeaders(request, traceId),
         },
-      )
+        connect: async () => pooled,
+        limit: bodyLimitBytes,
+        tooLarge: 'body_too_large',
+        isRepeatable: repeatables.some((one) => one.test(`${request.method} ${request.url}`)),
+      })
     },
 
-    realtime: (request, response, traceId) =>
-      forward(request, response, nodeOf(request), {
-        ...kept(request, ['host', ...forwardedHeaders]),
-        ...ownHeaders(request, traceId),
-      }),
+    async realtime(request, response, traceId) {
+      await forward(request, response, {
+        target: aNode,
+        connect: () => connectToNode(request, response),
+        headers: { ...kept(request, ['host', ...forwardedHeaders]), ...ownHeaders(request, traceId) },
+        limit: transport.bytes,
+        tooLarge: 'poll_too_large',
+        isRepeatable: false,
+      })
+    },
 
     async upgrade(request, socket, head, traceId) {
       sockets.set(socket, socket.bytesWritten)
@@ -160,8 +196,15 @@ export function createUpstreams(
         connection: 'Upgrade',
         ...ownHeaders(request, traceId),
       }
-      await webSocket.ws(request, socket, { target: nodeOf(request) }, head)
+      const agent = await connectToNode(request, socket).catch(() => undefined)
+      if (agent === undefined) return void socket.end(problemOnSocket('unavailable'))
+      // httpxy takes the time-out away when it begins.
+      const upgraded = webSocket.ws(request, socket, { target: aNode, agent }, head)
+      socket.setTimeout(timeouts.socketIdleSeconds * 1000, () => socket.destroy())
+      await upgraded
     },
+
+    upgradeStatus: (request) => statusOf.get(request),
 
     endSockets() {
       for (const socket of sockets.keys()) socket.destroy()

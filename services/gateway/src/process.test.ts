@@ -12,11 +12,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Server as SocketServer } from 'socket.io'
 import { io } from 'socket.io-client'
-import { freePort, heard, type Kind } from './gateway.harness.ts'
+import { certificate, freePort, heard, type Kind, missing } from './gateway.harness.ts'
 import { findNginx } from './nginx-process.ts'
 
-const missing = (program: string) =>
-  spawnSync(program, ['--help']).error ? `there is no ${program} here` : false
 const main = fileURLToPath(new URL('main.js', import.meta.url))
 const token = 'the-token-of-the-sidecar'
 
@@ -154,12 +152,7 @@ for (const kind of ['nginx', 'node'] satisfies Kind[])
     test('with a certificate it speaks TLS, and tells browsers to stay with it', {
       skip: missing('openssl') || missing('curl'),
     }, async () => {
-      const [cert, key] = ['cert.pem', 'key.pem'].map((name) => join(folder, name)) as [string, string]
-      const subject = ['-subj', '/CN=localhost', '-days', '1', '-nodes']
-      const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1']
-      execFileSync('openssl', ['req', '-x509', ...curve, ...subject, '-keyout', key, '-out', cert], {
-        stdio: 'ignore',
-      })
+      const { cert, key } = certificate(folder)
       launch(kind, { GATEWAY_TLS_CERT: cert, GATEWAY_TLS_KEY: key })
       const tryCurl = () =>
         spawnSync('curl', ['-si', '--cacert', cert, `https://localhost:${port}/healthz`], {

@@ -128,16 +128,3 @@ export const defaultRates: Rates = {
 }
 
 export const bodyLimitBytes = limits.requestBodyBytes
-
-export const timeouts = {
-  /** Headers and body of a request. */
-  requestSeconds: 15,
-  keepAliveSeconds: 65,
-  connectSeconds: 3,
-  /** A message is answered within 30 s, if only by `unavailable`. */
-  answerSeconds: 40,
-  /** Socket.IO pings every 25 s and waits 20 s for the answer: what is silent for longer is dead. */
-  socketIdleSeconds: 90,
-  /** For requests that are being served when the gateway stops. Open WebSockets make use of all of it. */
-  drainSeconds: 3,
-} as const

@@ -1,20 +1,23 @@
 /** WebSockets, limits and failures, through both gateways. */
 import assert from 'node:assert/strict'
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { transport } from '@parley/contracts'
 import { io } from 'socket.io-client'
 import {
   freePort,
   type Gateway,
   heard,
   type Kind,
+  missing,
   raw,
   startGateway,
   startRealtime,
 } from './gateway.harness.ts'
 import { findNginx } from './nginx-process.ts'
+import { timeouts } from './timeouts.ts'
 
 const nginx = findNginx()?.path
 /** A machine that needs 20 s for 40 requests is still too fast for this. */
@@ -124,12 +127,69 @@ for (const kind of ['nginx', 'node'] satisfies Kind[])
     }))
       test(
         `who does not end the ${what} of a request is cut off`,
-        withGateway(kind, async (gateway) => {
-          const { status } = await raw(gateway.port, request)
-          assert.ok([0, 400, 408].includes(status), `${status}`)
-          assert.deepEqual(gateway.sidecar.seen, [])
-        }),
+        withGateway(
+          kind,
+          async (gateway) => {
+            const { status } = await raw(gateway.port, request)
+            assert.ok([0, 400, 408].includes(status), `${status}`)
+            assert.deepEqual(gateway.sidecar.seen, [])
+          },
+          { timeouts: { ...timeouts, requestSeconds: 2 } },
+        ),
       )
+
+    for (const [what, pingInterval] of [
+      ['is asked', 500],
+      ['is not', 600_000],
+    ] as const)
+      test(`a silent socket over TLS that ${what} ${pingInterval === 500 ? 'outlives the time-out' : 'does not'}`, {
+        skip: missing('openssl'),
+        timeout: 120_000,
+      }, async () => {
+        const realtime = await startRealtime(['websocket'], { pingInterval, pingTimeout: 60_000 })
+        const use = async (gateway: Gateway) => {
+          const client = clientOf(gateway, { ca: gateway.ca })
+          await heard(client, 'connect')
+          const gone = heard(client, 'disconnect')
+          if (pingInterval > 500) return assert.equal(await gone, 'transport close')
+          // More than twice the time-out.
+          for (let ping = 0; ping < 9; ping++) await heard(client.io as never, 'ping')
+          assert.equal(await client.emitWithAck('echo', 'still here'), 'still here')
+          client.close()
+        }
+        const silent = { certified: true, timeouts: { ...timeouts, socketIdleSeconds: 2 } }
+        await withGateway(kind, use, { ...silent, realtime: [`127.0.0.1:${realtime.port}`] })()
+        realtime.io.disconnectSockets(true)
+        await realtime.io.close()
+      })
+
+    test(
+      'each request and each socket has a line of the log, with the trace that went on, and without its query',
+      withGateway(kind, async (gateway) => {
+        await fetch(`${gateway.url}/api/auth/me?token=very-secret`, {
+          headers: { authorization: 'Bearer very-secret', 'user-agent': 'a "quoted" one' },
+        })
+        const client = clientOf(gateway, { query: { token: 'very-secret' } })
+        await heard(client, 'connect')
+        client.close()
+        const find = (path: string) => gateway.accessLog().find((line) => line.path === path)
+        while (!find('/api/auth/me') || !find('/socket.io/')) await delay(10)
+        const seen = [gateway.sidecar.seen[0]?.headers, gateway.realtime.handshakes[0]]
+        for (const [index, path, status] of [
+          [0, '/api/auth/me', 200],
+          [1, '/socket.io/', 101],
+        ] as const) {
+          const line = find(path) ?? {}
+          assert.deepEqual([line.status, line.method, line.address], [status, 'GET', '127.0.0.1'])
+          assert.equal(typeof line.seconds, 'number')
+          assert.equal(line.app, 'gateway')
+          assert.match(String(line.traceId), /^[0-9a-f]{32}$/)
+          assert.equal(String(seen[index]?.traceparent).split('-')[1], line.traceId)
+        }
+        assert.equal(find('/api/auth/me')?.userAgent, 'a "quoted" one')
+        assert.doesNotMatch(JSON.stringify(gateway.accessLog()), /very-secret/)
+      }),
+    )
 
     test(
       'realtime that ends takes its sockets with it, and a new one is unavailable for a while',
@@ -194,19 +254,13 @@ for (const kind of ['nginx', 'node'] satisfies Kind[])
 
 describe('nginx alone', { skip: nginx === undefined ? 'there is no nginx here' : false }, () => {
   test(
-    'its configuration, which holds a token, is readable by nobody else; its log holds no query',
+    'its configuration, which holds a token, is readable by nobody else',
     withGateway('nginx', async (gateway) => {
       assert.equal(statSync(join(gateway.folder, 'run/nginx.conf')).mode & 0o777, 0o600)
-      await fetch(`${gateway.url}/api/auth/me?token=very-secret`, {
-        headers: { authorization: 'Bearer very-secret' },
-      })
-      const file = join(gateway.folder, 'run/access.log')
-      while (!readFileSync(file, 'utf8').includes('/api/auth/me')) await delay(10)
-      const log = readFileSync(file, 'utf8')
-      assert.doesNotMatch(log, /very-secret/)
-      const line = JSON.parse(log.trim().split('\n').at(-1) ?? '') as Record<string, unknown>
-      assert.equal(line.path, '/api/auth/me')
-      assert.equal(line.status, 200)
     }),
   )
+})
+
+test('what is silent is only taken for dead after realtime has asked and waited', () => {
+  assert.ok(timeouts.socketIdleSeconds * 1000 > transport.pingIntervalMs + transport.pingTimeoutMs)
 })

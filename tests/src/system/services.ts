@@ -1,6 +1,6 @@
 import { createAuthApp } from '@parley/auth'
 import { componentNames, getJwks } from '@parley/contracts'
-import { createNodeProxy } from '@parley/gateway'
+import { createNodeProxy, timeouts } from '@parley/gateway'
 import { createTokenVerifier, daprDocumentStore, type Sidecar, systemClock } from '@parley/kit'
 import { createMessagesApp } from '@parley/messages'
 import { createNotificationsApp, createTransport } from '@parley/notifications'
@@ -95,6 +95,7 @@ export const gateway =
       docsRoot: '/nowhere',
       // Everybody in a test comes from one address.
       rates: undefined,
+      timeouts,
       tls: undefined,
     }
     const proxy = createNodeProxy(settings, logger)
