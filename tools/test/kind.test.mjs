@@ -35,7 +35,7 @@ function kind(programs, args = []) {
 }
 
 /** Of the shell alone: there are no other programs on its path. */
-const keep = `case "$*" in *"apply -f -") while IFS= read -r line; do echo "$line"; done > ${join(scratch, 'secrets.json')};; esac`
+const keep = `case "$*" in *"apply -f -") while IFS= read -r line; do printf "%s\\n" "$line"; done > ${join(scratch, 'secrets.json')};; esac`
 
 describe('npm run kind', () => {
   test('says what to do where there is no Docker, and where it does not answer', () => {
