@@ -8,6 +8,7 @@ import { spec } from 'node:test/reporters'
 import { inspect } from 'node:util'
 import { provideDapr } from './dapr.mjs'
 import { provideFerretdb } from './lib/ferretdb.mjs'
+import { provideForTests } from './lib/kubernetes/provide.mjs'
 import { readArguments } from './lib/options.mjs'
 import { providePrograms } from './lib/packages.mjs'
 import { buildSources, demandNode, installDependencies } from './lib/prepare.mjs'
@@ -16,7 +17,8 @@ import { complain, dim, exitWith, run, SetupError, say, step, warn } from './lib
 
 const usage = `npm test [-- part/of/a/path …] [-- --long] [-- --verbose]
   part/of/a/path    only the test files that have one of these in their path
-  --long            also what takes long: replicas of an app on every broker
+  --long            also what takes long: replicas of an app on every broker; and builds what the tests on
+                    Kubernetes need (10 minutes, once per user)
   --verbose         shows each test`
 
 const { verbose, long, filters } = readOptions()
@@ -53,6 +55,11 @@ try {
     if (!(error instanceof SetupError)) throw error
     warn(`There is no FerretDB: ${error.message} The tests that need it are skipped.`)
   })
+  if (long && filters.length === 0)
+    await provideForTests().catch((error) => {
+      if (!(error instanceof SetupError)) throw error
+      warn(`No tests on Kubernetes: ${error.message}`)
+    })
   const files = collect()
   if (files.length === 0)
     throw new SetupError(`No test file has ${filters.map((text) => `"${text}"`).join(' or ')} in its path.`)

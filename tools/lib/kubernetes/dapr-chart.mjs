@@ -1,4 +1,4 @@
-// Dapr's own Helm chart, from its Go module.
+// Dapr's own Helm chart and KEDA's definitions, from their Go modules.
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,16 +8,38 @@ import { root } from '../root.mjs'
 import { run, SetupError } from '../terminal.mjs'
 import { daprVersion } from './programs.mjs'
 
-const name = `dapr-chart-${daprVersion}`
-export const hasDaprChart = () => existsSync(join(cacheDir, name))
+const chart = {
+  name: 'dapr-chart',
+  module: 'github.com/dapr/dapr',
+  version: daprVersion,
+  path: 'charts/dapr',
+}
+/** Of KEDA, only the definitions of its kinds. */
+const keda = {
+  name: 'keda-crds',
+  module: 'github.com/kedacore/keda/v2',
+  version: '2.16.1',
+  path: 'config/crd/bases',
+}
+const inCache = ({ name, version } = chart) => `${name}-${version}`
+export const hasCharts = () => [chart, keda].every((one) => existsSync(join(cacheDir, inCache(one))))
+export const provideDaprChart = () => provide(chart)
+export const provideKedaDefinitions = () => provide(keda)
 
-/** @returns {Promise<string>} its directory */
-export const provideDaprChart = () =>
-  cached(name, async (directory) => {
-    const module = ['mod', 'download', '-json', `github.com/dapr/dapr@v${daprVersion}`]
-    const { code, output } = await run('go', module, { cwd: join(root, 'tools/kubernetes/dapr') })
-    if (code !== 0) throw new SetupError(`Dapr's chart cannot be had: ${output.trim().split('\n').at(-1)}`)
-    cpSync(join(JSON.parse(output).Dir, 'charts/dapr'), directory, { recursive: true })
+/**
+ * Files of a Go module, which is fetched with its checksum verified.
+ * @param {typeof chart} files
+ * @returns {Promise<string>} their directory
+ */
+const provide = (files) =>
+  cached(inCache(files), async (directory) => {
+    const { module, version, path } = files
+    const { code, output } = await run('go', ['mod', 'download', '-json', `${module}@v${version}`], {
+      cwd: join(root, 'tools/kubernetes/dapr'),
+    })
+    if (code !== 0) throw new SetupError(`${module} cannot be had: ${output.trim().split('\n').at(-1)}`)
+    // Progress comes before the answer.
+    cpSync(join(JSON.parse(output.slice(output.indexOf('{'))).Dir, path), directory, { recursive: true })
     // The module cache is for reading only.
     await run('chmod', ['-R', 'u+w', directory])
   })

@@ -14,6 +14,7 @@ import { apply, podOf } from '../../lib/kubernetes/kubectl.mjs'
 import { provideProgram } from '../../lib/kubernetes/programs.mjs'
 import { overlay, render } from '../../lib/kubernetes/render.mjs'
 import { secretManifests } from '../../lib/kubernetes/secrets.mjs'
+import { listProcesses, signal } from '../../lib/processes.mjs'
 import { profiles, readResources, resourcePaths } from '../../lib/profiles.mjs'
 import { choosePortOffset } from '../../lib/run-file.mjs'
 
@@ -22,7 +23,7 @@ export const apps = ['auth', 'messages', 'presence', 'notifications', 'realtime'
 /** @param {(close: () => Promise<void>) => void} onClose what is to be closed, last first, also where the start fails */
 export async function startOnKubernetes(onClose) {
   const directory = mkdtempSync(join(tmpdir(), 'parley-kubernetes-'))
-  onClose(async () => rmSync(directory, { recursive: true, force: true }))
+  endTogether(directory)
   const all = readResources(resourcePaths(/** @type {any} */ (profiles.reference)))
   const starting = /** @type {const} */ ([
     startServers({ all, dataDir: join(directory, 'data'), portOffset: await choosePortOffset('auto') }),
@@ -44,7 +45,20 @@ export async function startOnKubernetes(onClose) {
   const push = await startPushService()
   onClose(() => push.close())
   const pods = await startPods({ cluster, dapr, daprd: (await provideDapr()).daprd }, push.caFile, onClose)
-  return { cluster, pods, push, url: `http://${pods.gateway?.address}:${pods.gateway?.port}` }
+  return { directory, cluster, pods, push, url: `http://${pods.gateway?.address}:${pods.gateway?.port}` }
+}
+
+/**
+ * Servers are in groups of their own, and so outlive a test that is told to end.
+ * @param {string} directory
+ */
+function endTogether(directory) {
+  process.on('exit', () => {
+    for (const { pid, parent, group } of listProcesses())
+      if (parent === process.pid && group === pid) signal(-pid, 'SIGKILL')
+    rmSync(directory, { recursive: true, force: true })
+  })
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(name, () => process.exit(1))
 }
 
 /**
