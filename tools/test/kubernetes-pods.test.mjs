@@ -163,6 +163,19 @@ function secretsIn(value) {
   })
 }
 
+test('a server of your own, and one of another kind, become Secrets', () => {
+  const made = secretManifests({ 'redis-url': 'redis://:own@cache:6379', 'kafka-brokers': 'k:9092' })
+  const secretOf = (/** @type {string} */ name) =>
+    made.find(({ metadata }) => metadata.name === name)?.stringData[name]
+  assert.deepEqual(['redis-url', 'redis-host', 'redis-auth', 'kafka-brokers', 'mongodb-url'].map(secretOf), [
+    'redis://:own@cache:6379',
+    'cache:6379',
+    'own',
+    'k:9092',
+    undefined,
+  ])
+})
+
 test('git passes over the passwords', () => {
   assert.equal(spawnSync('git', ['check-ignore', '-q', '.data/kubernetes/choices.json']).status, 0)
 })

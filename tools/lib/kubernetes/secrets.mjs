@@ -8,7 +8,9 @@ export function secretManifests(choices) {
   const ofApps = Object.assign({}, ...Object.values(secretsOfApps(choices)))
   const { 'redis.conf': redis, 'rabbitmq.conf': rabbitmq, ...passwords } = secretsOfServers(choices)
   return [
-    ...Object.entries({ ...ofApps, ...passwords }).map(([name, value]) => secret(name, { [name]: value })),
+    ...Object.entries({ ...ownSecrets(choices), ...ofApps, ...passwords }).map(([name, value]) =>
+      secret(name, { [name]: value }),
+    ),
     secret('redis-config', { 'redis.conf': redis }),
     secret('rabbitmq-config', { 'rabbitmq.conf': rabbitmq }),
     // The key is the one that Dapr's injector looks for.
@@ -17,6 +19,15 @@ export function secretManifests(choices) {
       .map((name) => secret(name, { token: choices[name] ?? '' })),
   ]
 }
+
+/** What somebody has added for other servers; not what is made here, nor an address that others are made of. */
+const ownSecrets = (/** @type {import('../deployment-secrets.mjs').Choices} */ choices) =>
+  Object.fromEntries(
+    Object.entries(choices).filter(
+      ([name]) =>
+        !/-(password|api-token)$/.test(name) && !/^(postgres|redis|rabbitmq|mongodb)-url$/.test(name),
+    ),
+  )
 
 /**
  * @param {string} name
