@@ -25,6 +25,8 @@ export interface EventContract<Schema extends z.ZodType = z.ZodType> {
   readonly publishers: readonly AppId[]
   readonly subscribers: readonly AppId[]
   readonly data: Schema
+  /** When what it tells happened, where it says so: of several things the first. */
+  happenedAt?(data: z.output<Schema>): string | undefined
 }
 
 function defineEvent<Schema extends z.ZodType>(event: EventContract<Schema>): EventContract<Schema> {
@@ -68,6 +70,7 @@ export const messageSubmitted = defineEvent({
       .max(laneCount - 1),
     conversations: z.array(z.object({ conversationId, commands: z.array(command).min(1) })).min(1),
   }),
+  happenedAt: ({ conversations }) => conversations[0]?.commands[0]?.submittedAt,
 })
 
 export const messageStored = defineEvent({
@@ -86,10 +89,13 @@ export const messageStored = defineEvent({
           entries: z.array(entry).min(1),
           /** Who are members after the last entry; left out where they are more than 100. */
           memberIds: z.array(userId).optional(),
+          /** When the oldest send in it was taken. */
+          submittedAt: timestamp.optional(),
         }),
       )
       .min(1),
   }),
+  happenedAt: ({ conversations }) => conversations[0]?.entries[0]?.at,
 })
 
 export const messageRejected = defineEvent({
@@ -150,6 +156,7 @@ export const presenceConnected = defineEvent({
   publishers: ['realtime'],
   subscribers: ['presence'],
   data: nodeClock.extend({ userId, sessionId, socketId: z.string() }),
+  happenedAt: ({ at }) => at,
 })
 
 export const presenceDisconnected = defineEvent({
@@ -158,6 +165,7 @@ export const presenceDisconnected = defineEvent({
   publishers: ['realtime'],
   subscribers: ['presence'],
   data: nodeClock.extend({ userId, sessionId, socketId: z.string() }),
+  happenedAt: ({ at }) => at,
 })
 
 export const presenceHeartbeat = defineEvent({
@@ -166,6 +174,7 @@ export const presenceHeartbeat = defineEvent({
   publishers: ['realtime'],
   subscribers: ['presence'],
   data: nodeClock.extend({ closing: z.boolean() }),
+  happenedAt: ({ at }) => at,
 })
 
 export const presenceChanged = defineEvent({

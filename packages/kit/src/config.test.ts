@@ -21,6 +21,7 @@ describe('configuration', () => {
       daprHttpPort: 3500,
       logLevel: 'info',
       bind: '127.0.0.1',
+      metricsBind: '127.0.0.1',
       rateLimits: true,
       production: false,
     })
@@ -44,6 +45,7 @@ describe('configuration', () => {
       appApiToken: `${token}2`,
       logLevel: 'debug',
       bind: '0.0.0.0',
+      metricsBind: '127.0.0.1',
       rateLimits: true,
       production: true,
     })

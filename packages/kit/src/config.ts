@@ -22,6 +22,10 @@ export const serviceConfig = z.object({
   appApiToken: token.optional(),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   bind: z.string().min(1).default('127.0.0.1').meta({ env: 'PARLEY_BIND' }),
+  /** Where `/metrics` is served; nowhere without it. */
+  metricsPort: port.optional(),
+  /** Who can reach it reads them: they name nobody. */
+  metricsBind: z.string().min(1).default('127.0.0.1').meta({ env: 'PARLEY_METRICS_BIND' }),
   rateLimits: z
     .enum(['on', 'off'])
     .default('on')

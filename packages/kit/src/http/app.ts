@@ -4,6 +4,7 @@ import type { AppId, Readiness } from '@parley/contracts'
 import express, { type Request, type Response } from 'express'
 import { ChatError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
+import type { Metrics } from '../metrics/metrics.ts'
 import { parseTraceparent, runInTrace } from '../trace.ts'
 import { type Caller, comesFromBroker, sidecarCheck } from './access.ts'
 import { answerError } from './errors.ts'
@@ -19,6 +20,7 @@ export interface HttpAppOptions {
   /** Name → `ok` or what is wrong. */
   readonly readiness: () => Promise<Record<string, string>>
   readonly draining?: () => boolean
+  readonly metrics?: Metrics
 }
 
 /** The app while its routes are being registered. */

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { EventContract } from '@parley/contracts'
+import { type EventContract, metrics as names } from '@parley/contracts'
 import type { RequestHandler } from 'express'
 import { z } from 'zod'
 import { ChatError } from '../errors.ts'
@@ -47,14 +47,21 @@ export function subscribe<S extends z.ZodType>(
   event: EventContract<S>,
   fn: (data: z.output<S>, context: EventContext) => Promise<Outcome>,
 ): void {
-  const { logger } = http.options
+  const { logger, metrics } = http.options
   const { topic } = event
+  const count = (outcome: 'done' | 'refused' | 'failed') => metrics?.count(names.events, { topic, outcome })
 
   const decide = async (body: unknown): Promise<Outcome> => {
     const envelope = cloudEvent.safeParse(body)
     if (!envelope.success) return reject('is not a CloudEvent')
     const parsed = event.data.safeParse(unwrap(envelope.data.data))
     if (!parsed.success) return reject(`does not fit its contract: ${z.prettifyError(parsed.error)}`)
+    const happenedAt = metrics && event.happenedAt?.(parsed.data)
+    if (happenedAt !== undefined) {
+      // The clocks of two machines never agree.
+      const seconds = Math.max(0, Date.now() - Date.parse(happenedAt)) / 1_000
+      metrics?.observe(names.eventLagSeconds, seconds, { topic })
+    }
     return fn(parsed.data, { id: envelope.data.id, logger, event: envelope.data })
   }
 
@@ -64,10 +71,12 @@ export function subscribe<S extends z.ZodType>(
       const body = await readJson(request)
       id = (body as { id?: unknown } | null | undefined)?.id
       const outcome = await decide(body)
+      count(outcome === 'done' ? 'done' : 'refused')
       if (outcome === 'done') return answer(response, 200, 'SUCCESS')
       logger.warn({ topic, id, reason: outcome.reject }, 'an event was refused')
       answer(response, 200, 'DROP')
     } catch (error) {
+      count('failed')
       logger.warn({ topic, id, err: error }, 'an event failed and comes again')
       answer(response, 500, 'RETRY')
     }
