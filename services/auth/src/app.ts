@@ -1,10 +1,13 @@
 import {
   type Clock,
   createHttpApp,
+  createMetrics,
   createTokenVerifier,
   type DocumentStore,
   type Logger,
+  type Metrics,
   type Sidecar,
+  watchedStore,
 } from '@parley/kit'
 import { createAccounts } from './accounts.ts'
 import { createAnnouncer } from './announcer.ts'
@@ -27,6 +30,7 @@ export interface AuthDeps {
   readonly appApiToken?: string | undefined
   readonly passwords?: Passwords
   readonly draining?: () => boolean
+  readonly metrics?: Metrics
 }
 
 export type AuthParts = ReturnType<typeof createParts>
@@ -68,13 +72,15 @@ function createParts(deps: AuthDeps) {
 /** Wires auth; listens to nothing. `ready` makes sure that there is a key to sign with. */
 export function createAuthApp(deps: AuthDeps) {
   const { logger, version, appApiToken, draining } = deps
-  const parts = createParts(deps)
+  const { metrics = createMetrics('auth') } = deps
+  const parts = createParts({ ...deps, store: watchedStore(deps.store, metrics) })
   if (!deps.rateLimits) logger.warn('PARLEY_RATE_LIMITS=off: logins and registrations are not limited')
   const http = createHttpApp(
     {
       app: 'auth',
       version,
       logger,
+      metrics,
       verifyToken: parts.verifyToken,
       readiness: parts.checks,
       ...(appApiToken === undefined ? {} : { appApiToken }),

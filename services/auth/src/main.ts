@@ -3,10 +3,12 @@ import { createServer } from 'node:http'
 import { componentNames } from '@parley/contracts'
 import {
   createLogger,
+  createMetrics,
   createSidecar,
   parseConfig,
   runService,
   selectDocumentStore,
+  serveMetrics,
   serviceConfig,
   systemClock,
 } from '@parley/kit'
@@ -17,6 +19,8 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
   version: string
 }
 const logger = createLogger('auth', config.logLevel)
+const metrics = createMetrics('auth')
+serveMetrics(metrics, config, logger)
 const sidecar = createSidecar({
   httpPort: config.daprHttpPort,
   app: 'auth',
@@ -33,6 +37,7 @@ const auth = createAuthApp({
   version,
   rateLimits: config.rateLimits,
   appApiToken: config.appApiToken,
+  metrics,
   draining: () => draining,
 })
 const starting = new AbortController()

@@ -1,14 +1,17 @@
 import type { RequestListener } from 'node:http'
-import { componentNames, conversationChanged, limits } from '@parley/contracts'
+import { componentNames, conversationChanged, limits, metrics as names } from '@parley/contracts'
 import {
   type Caller,
   type Clock,
   checkStore,
   createHttpApp,
+  createMetrics,
   type DocumentStore,
   type Logger,
+  type Metrics,
   newId,
   type Sidecar,
+  watchedStore,
 } from '@parley/kit'
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import { createAnnouncer, everyInterval, headsIntervalMs } from './announcer.ts'
@@ -32,6 +35,7 @@ export interface MessagesDeps {
   readonly appApiToken?: string
   readonly rateLimits: boolean
   readonly verifyToken: (token: string) => Promise<Caller>
+  readonly metrics?: Metrics
 }
 
 export interface MessagesApp {
@@ -42,7 +46,8 @@ export interface MessagesApp {
 }
 
 export function createMessagesApp(deps: MessagesDeps): MessagesApp {
-  const { store, sidecar, clock, logger } = deps
+  const { sidecar, clock, logger, metrics = createMetrics('messages') } = deps
+  const store = watchedStore(deps.store, metrics)
   const people = createPeople(store)
   const log = createConversationLog({
     store,
@@ -51,11 +56,21 @@ export function createMessagesApp(deps: MessagesDeps): MessagesApp {
     newNonce: newId,
     writeInboxes: people.writeInboxes,
     maxViews,
+    watch: {
+      committed(ms, entries) {
+        metrics.observe(names.commitSeconds, ms / 1_000)
+        metrics.observe(names.blockEntries, entries)
+      },
+      damaged: () => metrics.count(names.damagedLogs),
+    },
   })
   const announcer = createAnnouncer(sidecar)
   const commands = createCommands({ log, people, announcer, sidecar, clock, logger })
   const conversations = createConversations(log, people, logger)
-  const deadLetters = createDeadLetters({ store, sidecar, clock, logger })
+  const deadLetters = createDeadLetters({
+    ...{ store, sidecar, clock, logger },
+    kept: (app) => metrics.count(names.deadLetters, { refused_by: app }),
+  })
   // A bucket of the burst's size that is full again after burst / rate seconds.
   const sendRate = deps.rateLimits
     ? new RateLimiterMemory({
@@ -70,6 +85,7 @@ export function createMessagesApp(deps: MessagesDeps): MessagesApp {
       app: 'messages',
       version: deps.version,
       logger,
+      metrics,
       ...(deps.appApiToken === undefined ? {} : { appApiToken: deps.appApiToken }),
       verifyToken: deps.verifyToken,
       readiness: async () => ({

@@ -41,6 +41,8 @@ export function createDeadLetters(deps: {
   sidecar: Pick<Sidecar, 'publishRaw'>
   clock: Clock
   logger: Logger
+  /** A letter of this app was kept. */
+  kept?: (app: AppId) => void
 }): DeadLetters {
   const { store, sidecar, clock, logger } = deps
   const iso = (): string => new Date(clock.now()).toISOString()
@@ -88,7 +90,7 @@ export function createDeadLetters(deps: {
     for (const { value } of (await store.getMany(family, keys)).values()) remember(value)
   }
 
-  async function write(letter: DeadLetter): Promise<void> {
+  async function write(app: AppId, letter: DeadLetter): Promise<void> {
     while (!recent.has(nameOf(letter.app, letter.id))) {
       const next = last + 1
       const written = await store.create(family, String(next), letter)
@@ -97,6 +99,7 @@ export function createDeadLetters(deps: {
       else {
         last = Math.max(last, next)
         remember(letter)
+        deps.kept?.(app)
       }
     }
   }
@@ -106,11 +109,15 @@ export function createDeadLetters(deps: {
       if (recent.has(nameOf(app, event.id))) return
       const id = event.id || newId()
       const letter = { id, app, topic: topicOf(event), reason: reasonOf(event), receivedAt: iso(), event }
-      await write(letter).catch((error: unknown) => {
+      await write(app, letter).catch((error: unknown) => {
         if (error instanceof ChatError && error.code === 'unavailable') throw error
         // What one store operation chokes on, the next one may, too. The letter itself must not be poison.
         logger.error({ err: error, event }, 'a dead letter is kept without its data')
-        return write({ ...letter, reason: `${letter.reason}; the store refuses its data`, event: { id } })
+        return write(app, {
+          ...letter,
+          reason: `${letter.reason}; the store refuses its data`,
+          event: { id },
+        })
       })
       logger.error({ id, app, topic: letter.topic, reason: letter.reason }, 'a dead letter is kept')
     },

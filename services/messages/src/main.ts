@@ -3,11 +3,13 @@ import { createServer } from 'node:http'
 import { componentNames, getJwks } from '@parley/contracts'
 import {
   createLogger,
+  createMetrics,
   createSidecar,
   createTokenVerifier,
   parseConfig,
   runService,
   selectDocumentStore,
+  serveMetrics,
   serviceConfig,
   systemClock,
 } from '@parley/kit'
@@ -18,6 +20,8 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
   version: string
 }
 const logger = createLogger('messages', config.logLevel)
+const metrics = createMetrics('messages')
+serveMetrics(metrics, config, logger)
 const { appApiToken, daprApiToken } = config
 const sidecar = createSidecar({
   httpPort: config.daprHttpPort,
@@ -32,6 +36,7 @@ const app = createMessagesApp({
   clock: systemClock,
   logger,
   version,
+  metrics,
   rateLimits: config.rateLimits,
   verifyToken: createTokenVerifier({ jwks: () => sidecar.invoke(getJwks) }),
   ...(appApiToken === undefined ? {} : { appApiToken }),

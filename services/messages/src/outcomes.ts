@@ -9,7 +9,7 @@ import { isMessage, type View } from './log/view.ts'
 import type { People } from './people.ts'
 
 type Stored = Extract<Outcome, { outcome: 'stored' }>
-type Name = Pick<Command, 'senderId' | 'clientId'>
+type Name = Pick<Command, 'senderId' | 'clientId' | 'submittedAt'>
 
 /**
  * Tells what commands of one conversation came to. The order is fixed: in the log → announced → inboxes → whoever gave
@@ -40,13 +40,19 @@ export function createOutcomes({
   const changesInTail = (view: View): StoredEntry[] =>
     view.tail.flatMap(({ entries }) => entries.filter((entry) => entry.kind === 'member'))
 
-  async function announce(id: ConversationId, view: View, entries: readonly StoredEntry[]): Promise<void> {
+  async function announce(
+    id: ConversationId,
+    view: View,
+    entries: readonly StoredEntry[],
+    submittedAt: string | undefined,
+  ): Promise<void> {
     const { fold } = view
     const item: MessageStored['conversations'][number] = {
       conversationId: id,
       kind: fold.kind ?? 'group',
       ...(fold.title === undefined ? {} : { title: fold.title }),
       entries: entries.map((entry) => toEntry(id, entry)),
+      ...(submittedAt === undefined ? {} : { submittedAt }),
       ...(fold.memberCount <= membersNamed ? { memberIds: activeMemberIds(fold) } : {}),
     }
     await announcer.stored(item)
@@ -56,6 +62,7 @@ export function createOutcomes({
     const entries = new Map<number, StoredEntry>()
     const refused: Parameters<Announcer['rejected']>[0][] = []
     let view: View | undefined
+    let submittedAt: string | undefined
     for (const [i, outcome] of outcomes.entries()) {
       const command = commands[i]
       if (!command) continue
@@ -64,12 +71,13 @@ export function createOutcomes({
         refused.push({ conversationId: id, senderId, clientId, error: outcome.refusal })
       if (outcome.outcome !== 'stored') continue
       view = outcome.view
+      if (submittedAt === undefined || command.submittedAt < submittedAt) submittedAt = command.submittedAt
       for (const entry of await entriesOf(outcome, command)) entries.set(entry.seq, entry)
     }
     const inOrder = [...entries.values()].sort((a, b) => a.seq - b.seq)
     await Promise.all([
       ...refused.map((item) => announcer.rejected(item)),
-      ...(view && inOrder.length > 0 ? [announce(id, view, inOrder)] : []),
+      ...(view && inOrder.length > 0 ? [announce(id, view, inOrder, submittedAt)] : []),
     ])
     const onlyMessages = inOrder.length > 0 && inOrder.every(isMessage)
     if (view && !onlyMessages) await people.writeInboxes(id, [...changesInTail(view), ...inOrder])

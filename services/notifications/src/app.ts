@@ -1,13 +1,16 @@
 import type { RequestListener } from 'node:http'
-import { componentNames } from '@parley/contracts'
+import { componentNames, metrics as names } from '@parley/contracts'
 import {
   type Caller,
   type Clock,
   checkStore,
   createHttpApp,
+  createMetrics,
   type DocumentStore,
   type Logger,
+  type Metrics,
   type Sidecar,
+  watchedStore,
 } from '@parley/kit'
 import { createCourier } from './courier.ts'
 import { createDispatch } from './dispatch.ts'
@@ -35,6 +38,7 @@ export interface NotificationsDeps {
   readonly contact: string
   readonly appApiToken?: string | undefined
   readonly draining?: () => boolean
+  readonly metrics?: Metrics
 }
 
 export interface NotificationsApp {
@@ -52,13 +56,15 @@ export interface NotificationsApp {
 const tickMs = 1_000
 
 export function createNotificationsApp(deps: NotificationsDeps): NotificationsApp {
-  const { store, clock, logger, sidecar, transport, contact } = deps
+  const { clock, logger, sidecar, transport, contact, metrics = createMetrics('notifications') } = deps
+  const store = watchedStore(deps.store, metrics)
   const keys = keepKeys(store)
   const subscriptions = createSubscriptions({ store, clock, rules: deps.rules })
   const outbox = createOutbox({ store, clock })
   const fitness = createFitness(clock)
   const carry = createCourier({
     ...{ store, clock, logger, outbox, subscriptions, fitness, transport, keys, contact },
+    tried: (outcome) => metrics.count(names.pushes, { outcome }),
   })
   const dispatch = createDispatch({ outbox, carry, clock, logger })
   const others = createOthers({ sidecar, logger })
@@ -68,6 +74,7 @@ export function createNotificationsApp(deps: NotificationsDeps): NotificationsAp
       app: 'notifications',
       version: deps.version,
       logger,
+      metrics,
       verifyToken: deps.verifyToken,
       readiness: async () => ({
         sidecar: await sidecar.check(),

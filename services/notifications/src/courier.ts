@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import type { LabelsOf, metrics } from '@parley/contracts'
 import type { Clock, DocumentStore, Logger, Stored } from '@parley/kit'
 import * as documents from './documents.ts'
 import { type Attempt, judge, maxAttempts, type Verdict } from './domain/attempt.ts'
@@ -30,7 +31,10 @@ export interface CourierDeps {
   readonly transport: Transport
   readonly keys: () => Promise<VapidKeys>
   readonly contact: string
+  readonly tried: (outcome: PushOutcome) => void
 }
+
+type PushOutcome = LabelsOf<typeof metrics.pushes.labels>['outcome']
 
 /** A write of unknown outcome is tried again at once: the claim gives us a minute, and the push is out. */
 const noteAttempts = 3
@@ -89,6 +93,7 @@ export function createCourier(deps: CourierDeps) {
     const stored = await store.get(documents.pushed, entry.key)
     if (stored?.value.state !== 'owed') return outbox.finish(entry)
     const verdict = await deliver(stored.value)
+    deps.tried(outcomeOf(verdict))
     await note(entry.key, stored, verdict)
     const { userId, subscriptionId } = stored.value
     if (verdict.kind === 'ended')
@@ -97,6 +102,11 @@ export function createCourier(deps: CourierDeps) {
   }
 
   return carry
+}
+
+function outcomeOf(verdict: Verdict): PushOutcome {
+  if (verdict.kind === 'ended') return verdict.gone ? 'gone' : 'given_up'
+  return verdict.kind === 'again' ? 'tried_again' : 'sent'
 }
 
 /** Without the payload once it is over: what people wrote is kept where it must be, and nowhere else. */

@@ -3,10 +3,12 @@ import { createServer } from 'node:http'
 import { componentNames, getJwks } from '@parley/contracts'
 import {
   createLogger,
+  createMetrics,
   createSidecar,
   createTokenVerifier,
   runService,
   selectDocumentStore,
+  serveMetrics,
   systemClock,
 } from '@parley/kit'
 import { createNotificationsApp } from './app.ts'
@@ -18,6 +20,8 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
   version: string
 }
 const logger = createLogger('notifications', config.logLevel)
+const metrics = createMetrics('notifications')
+serveMetrics(metrics, config, logger)
 const sidecar = createSidecar({
   app: 'notifications',
   httpPort: config.daprHttpPort,
@@ -39,6 +43,7 @@ const app = createNotificationsApp({
   rules,
   contact: config.contact,
   appApiToken: config.appApiToken,
+  metrics,
   draining: () => draining,
 })
 const starting = new AbortController()

@@ -1,13 +1,16 @@
 import type { RequestListener } from 'node:http'
-import { componentNames, presenceChanged } from '@parley/contracts'
+import { componentNames, metrics as names, presenceChanged } from '@parley/contracts'
 import {
   type Caller,
   type Clock,
   checkStore,
   createHttpApp,
+  createMetrics,
   type DocumentStore,
   type Logger,
+  type Metrics,
   type Sidecar,
+  watchedStore,
 } from '@parley/kit'
 import { timing } from './domain/timing.ts'
 import { createDueList } from './due-list.ts'
@@ -28,6 +31,7 @@ export interface PresenceDeps {
   readonly verifyToken: (token: string) => Promise<Caller>
   readonly appApiToken?: string | undefined
   readonly draining?: () => boolean
+  readonly metrics?: Metrics
 }
 
 export interface PresenceApp {
@@ -39,16 +43,18 @@ export interface PresenceApp {
 }
 
 export function createPresenceApp(deps: PresenceDeps): PresenceApp {
-  const { store, clock, sidecar, logger } = deps
+  const { clock, sidecar, logger, metrics = createMetrics('presence') } = deps
+  const store = watchedStore(deps.store, metrics)
   const nodes = createNodeTable({ store, clock })
   const shards = createNodeShards({ store, clock })
   const due = createDueList({ store, clock })
-  const tell = createTeller((told) =>
-    sidecar.publish(presenceChanged, {
+  const tell = createTeller(async (told) => {
+    await sidecar.publish(presenceChanged, {
       items: told.map(({ item }) => item),
       hidden: told.flatMap(({ item, hidden }) => (hidden ? [item.userId] : [])),
-    }),
-  )
+    })
+    for (const { item } of told) metrics.count(names.presenceChanges, { status: item.status })
+  })
   const people = createPeople({ store, clock, nodes, shards, due, tell })
   const round = createRound({ clock, nodes, shards, due, people })
   const http = createHttpApp(
@@ -56,6 +62,7 @@ export function createPresenceApp(deps: PresenceDeps): PresenceApp {
       app: 'presence',
       version: deps.version,
       logger,
+      metrics,
       verifyToken: deps.verifyToken,
       readiness: async () => ({
         sidecar: await sidecar.check(),

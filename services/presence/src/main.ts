@@ -3,11 +3,13 @@ import { createServer } from 'node:http'
 import { componentNames, getJwks } from '@parley/contracts'
 import {
   createLogger,
+  createMetrics,
   createSidecar,
   createTokenVerifier,
   parseConfig,
   runService,
   selectDocumentStore,
+  serveMetrics,
   serviceConfig,
   systemClock,
 } from '@parley/kit'
@@ -18,6 +20,8 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
   version: string
 }
 const logger = createLogger('presence', config.logLevel)
+const metrics = createMetrics('presence')
+serveMetrics(metrics, config, logger)
 const sidecar = createSidecar({
   app: 'presence',
   httpPort: config.daprHttpPort,
@@ -34,6 +38,7 @@ const app = createPresenceApp({
   store,
   verifyToken: createTokenVerifier({ jwks: () => sidecar.invoke(getJwks) }),
   appApiToken: config.appApiToken,
+  metrics,
   draining: () => draining,
 })
 const starting = new AbortController()

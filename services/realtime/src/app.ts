@@ -1,6 +1,13 @@
 import type { Server as HttpServer, RequestListener } from 'node:http'
 import { deadLetterTopic, messageSubmitted, type SetAside, transport } from '@parley/contracts'
-import { type Clock, createHttpApp, type Logger, type Sidecar } from '@parley/kit'
+import {
+  type Clock,
+  createHttpApp,
+  createMetrics,
+  type Logger,
+  type Metrics,
+  type Sidecar,
+} from '@parley/kit'
 import { Server } from 'socket.io'
 import { createBackend } from './backend.ts'
 import { createBatcher } from './batches/batcher.ts'
@@ -23,6 +30,7 @@ import { dropSlowClients, every, outgoingLimits } from './sockets/slow-clients.t
 import type { ChatServer } from './sockets/types.ts'
 import { createVisibility } from './sockets/visibility.ts'
 import { createWatches } from './sockets/watches.ts'
+import { createWatch } from './watch.ts'
 
 export { connectRedis } from './cluster/redis.ts'
 
@@ -41,6 +49,7 @@ export interface RealtimeDeps {
   /** Where the broker has partitions. */
   readonly oneLanePerEvent?: boolean
   readonly batches?: Partial<BatcherLimits>
+  readonly metrics?: Metrics
 }
 
 export interface RealtimeApp {
@@ -52,7 +61,7 @@ export interface RealtimeApp {
 }
 
 export function createRealtimeApp(deps: RealtimeDeps): RealtimeApp {
-  const { logger, clock, sidecar, node, rateLimits, redis } = deps
+  const { logger, clock, sidecar, node, rateLimits, redis, metrics = createMetrics('realtime') } = deps
   let draining = false
   const isDraining = () => draining
   const io: ChatServer = new Server({
@@ -71,10 +80,14 @@ export function createRealtimeApp(deps: RealtimeDeps): RealtimeApp {
   if (redis) useRedis(io, redis)
   if (!rateLimits) logger.warn('PARLEY_RATE_LIMITS=off: there are no rate limits')
 
+  const watch = createWatch(metrics, clock)
   const backend = createBackend(sidecar)
   const batcher = createBatcher({
     clock,
-    publish: (event) => sidecar.publish(messageSubmitted, event, { lane: event.lane }),
+    publish(event) {
+      watch.batch(event)
+      return sidecar.publish(messageSubmitted, event, { lane: event.lane })
+    },
     async deadLetter(data, reason) {
       logger.error({ reason, lane: data.lane }, 'a command goes to the dead letters')
       const letter: SetAside = { reason, topic: messageSubmitted.topic, data }
@@ -87,8 +100,9 @@ export function createRealtimeApp(deps: RealtimeDeps): RealtimeApp {
   })
   const watches = createWatches({ io, backend, clock })
   const visibility = createVisibility({ io, backend })
-  const rooms = createRooms({ io, backend, clock, logger, parted: watches.parted })
-  const sends = createSends({ clock, batcher, rateLimits, draining: isDraining })
+  const rooms = createRooms({ io, backend, clock, logger, parted: watches.parted, watch })
+  const sends = createSends({ clock, batcher, rateLimits, draining: isDraining, watch })
+  watch.gauges({ sockets: () => io.sockets.sockets.size, batcher })
   const sessions = createSessions(io)
   const reporter = createReporter({ clock, sidecar, node, logger })
   const receipts = createReceipts({
@@ -129,6 +143,7 @@ export function createRealtimeApp(deps: RealtimeDeps): RealtimeApp {
       app: 'realtime',
       version: deps.version,
       logger,
+      metrics,
       draining: isDraining,
       readiness: async () => ({
         sidecar: await sidecar.check(),

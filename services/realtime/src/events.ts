@@ -44,10 +44,11 @@ export function nodeEvents(deps: {
   return (event) => {
     switch (event.topic) {
       case 'message.stored':
-        for (const { conversationId, entries, memberIds } of event.data.conversations) {
+        for (const { conversationId, entries, memberIds, submittedAt } of event.data.conversations) {
           receipts.saw(conversationId, memberIds)
           for (const entry of entries) batcher.stored(conversationId, entry)
-          rooms.stored(conversationId, entries, memberIds)
+          const takenAt = submittedAt === undefined ? undefined : Date.parse(submittedAt)
+          rooms.stored(conversationId, entries, memberIds, takenAt)
         }
         return
       case 'message.rejected':

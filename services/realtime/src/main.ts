@@ -1,7 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { hostname } from 'node:os'
-import { createLogger, createSidecar, parseConfig, runService, systemClock } from '@parley/kit'
+import {
+  createLogger,
+  createMetrics,
+  createSidecar,
+  parseConfig,
+  runService,
+  serveMetrics,
+  systemClock,
+} from '@parley/kit'
 import { createRealtimeApp } from './app.ts'
 import { connectRedis } from './cluster/redis.ts'
 import { realtimeConfig } from './config.ts'
@@ -11,6 +19,8 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
   version: string
 }
 const logger = createLogger('realtime', config.logLevel)
+const metrics = createMetrics('realtime')
+serveMetrics(metrics, config, logger)
 const sidecar = createSidecar({
   app: 'realtime',
   httpPort: config.daprHttpPort,
@@ -33,6 +43,7 @@ const app = createRealtimeApp({
   oneLanePerEvent: await sidecar.brokerHasPartitions(),
   redis: redisUrl === undefined ? undefined : connectRedis(redisUrl, logger),
   appApiToken: config.appApiToken,
+  metrics,
 })
 const server = createServer(app.http)
 app.attach(server)

@@ -5,7 +5,7 @@ import { createProjector, type Projector } from './projector.ts'
 import type { StoredEntry } from './stored.ts'
 import type { View } from './view.ts'
 import { createViews, type Views } from './views.ts'
-import { createWriter, type TailLimits, tailLimits, type Writer } from './writer.ts'
+import { createWriter, type LogWatch, type TailLimits, tailLimits, type Writer } from './writer.ts'
 
 export interface ConversationLog {
   readonly views: Views
@@ -15,6 +15,8 @@ export interface ConversationLog {
   /** Projects and forgets the conversations that are in memory beyond the limit. */
   trimMemory(): Promise<void>
 }
+
+const unwatched: LogWatch = { committed() {}, damaged() {} }
 
 /** The log of every conversation: the truth that all else is derived from. */
 export function createConversationLog(deps: {
@@ -26,11 +28,12 @@ export function createConversationLog(deps: {
   writeInboxes: (conversation: ConversationId, entries: readonly StoredEntry[]) => Promise<void>
   maxViews: number
   tail?: TailLimits
+  watch?: LogWatch
 }): ConversationLog {
-  const views = createViews(deps.store, deps.maxViews, deps.logger)
-  const { store, logger, tail = tailLimits } = deps
+  const { store, logger, tail = tailLimits, watch = unwatched } = deps
+  const views = createViews(store, deps.maxViews, logger, watch)
   const projector = createProjector(store, views, deps.writeInboxes, { dueEntries: tail.entries, logger })
-  const writer = createWriter({ ...deps, views, projector, tail })
+  const writer = createWriter({ ...deps, views, projector, tail, watch })
 
   /** One that cannot be projected stays, and must not keep all the others in memory, too. */
   async function isProjected(view: View): Promise<boolean> {

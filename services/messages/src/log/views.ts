@@ -2,6 +2,7 @@ import type { DocumentStore, Logger, Stored } from '@parley/kit'
 import { coalesce } from './coalesce.ts'
 import { type Block, families, keys, type State } from './stored.ts'
 import { applyBlock, type View, viewFrom } from './view.ts'
+import type { LogWatch } from './writer.ts'
 
 /** How many blocks one read asks for: one tells whether there is anything new, more to catch up. */
 const window = { probe: 1, catchUp: 16 } as const
@@ -22,7 +23,12 @@ export interface Views {
   forget(view: View): void
 }
 
-export function createViews(store: DocumentStore, maxViews: number, logger: Logger): Views {
+export function createViews(
+  store: DocumentStore,
+  maxViews: number,
+  logger: Logger,
+  watch: Pick<LogWatch, 'damaged'>,
+): Views {
   interface Slot {
     readonly opening: Promise<View>
     /** Undefined while it is being read. */
@@ -54,6 +60,7 @@ export function createViews(store: DocumentStore, maxViews: number, logger: Logg
       for (const [i, stored] of (await readBlocks(wanted)).entries()) {
         if (!stored) return
         if (applyBlock(view, from + i, stored.value)) continue
+        watch.damaged()
         logger.error({ conversation: view.id, alarm: true }, `the log is damaged: ${view.damage}`)
         return
       }

@@ -18,6 +18,14 @@ export interface TailLimits {
 }
 export const tailLimits: TailLimits = { entries: 32, blocks: 256 }
 
+/** What happens to logs, for who measures it. */
+export interface LogWatch {
+  /** A block of so many entries is durable, so long after it was decided. */
+  committed(ms: number, entries: number): void
+  /** A log was read that cannot be right. */
+  damaged(): void
+}
+
 export interface Writer {
   /** Carries the command out, after all that was submitted for the conversation before it. Never throws. */
   submit(conversation: ConversationId, command: Command | GiveUp): Promise<Outcome>
@@ -36,6 +44,7 @@ export function createWriter(deps: {
   newNonce: () => string
   logger: Logger
   tail: TailLimits
+  watch: Pick<LogWatch, 'committed'>
 }): Writer {
   const { store, views, projector, clock, logger } = deps
   const iso = (): string => new Date(clock.now()).toISOString()
@@ -175,12 +184,14 @@ export function createWriter(deps: {
     const n = view.n + 1
     const value = nextBlock(view, drafts, deps.newNonce(), iso())
     const item = { key: keys.log(view.id, n), value, nonce: value.nonce }
+    const decidedAt = clock.now()
     let created = await createBlock(item)
     // The write may still land. The only sound way on is the same block again, or to say that nothing is known.
     if (created.outcome === 'unknown') created = await createBlock(item)
     if (created.outcome === 'unknown')
       return giveBack(jobs, 'the store did not say whether the block was written')
     if (created.outcome === 'exists' && created.stored.nonce !== value.nonce) return views.readForward(view)
+    deps.watch.committed(clock.now() - decidedAt, value.entries.length)
     applyBlock(view, n, value)
     resolveAppended(view, jobs, drafts, value, unfinished)
   }

@@ -234,6 +234,7 @@ export function createBatcher(deps: BatcherDeps): Batcher {
       settle(keyOf(item.conversationId, item.senderId, item.clientId), { rejected: item.error })
     },
     pending: () => pending.size,
+    inFlight: () => out.size,
     close() {
       closed = true
       ageTimer?.cancel()

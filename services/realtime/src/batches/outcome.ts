@@ -46,6 +46,8 @@ export interface Batcher {
   rejected(item: RejectedItem): void
   /** How many were accepted and are not answered yet. */
   pending(): number
+  /** Events that are out. */
+  inFlight(): number
   /** Answers what is pending with `unavailable` and stops. */
   close(): void
 }

@@ -3,6 +3,7 @@ import { ChatError, type Clock, type Logger } from '@parley/kit'
 import type { Backend } from '../backend.ts'
 import { createDelivery, type Delivery } from '../delivery/delivery.ts'
 import type { ChatServer, ChatSocket } from '../sockets/types.ts'
+import type { Watch } from '../watch.ts'
 import { createAdditions } from './additions.ts'
 import { conversationOf, conversationRoom, sessionRoom, userRoom } from './names.ts'
 import { recentChanges } from './recent-changes.ts'
@@ -10,7 +11,12 @@ import { recentChanges } from './recent-changes.ts'
 /** Which sockets of this node are in which conversations, and what they get there. */
 export interface Rooms {
   /** Entries that are durable, from whichever node heard of them, and who are members after them, where few are. */
-  stored(conversationId: ConversationId, entries: readonly Entry[], memberIds?: readonly UserId[]): void
+  stored(
+    conversationId: ConversationId,
+    entries: readonly Entry[],
+    memberIds?: readonly UserId[],
+    takenAt?: number,
+  ): void
   heads(heads: Readonly<Record<ConversationId, number>>): void
   /** Brings a new socket into all its conversations. Resolves when nothing passes it by any more. */
   enter(socket: ChatSocket): Promise<void>
@@ -28,16 +34,30 @@ export function createRooms(deps: {
   logger: Logger
   /** Somebody is a member no longer. */
   parted: (userId: UserId) => void
+  watch: Pick<Watch, 'delivered' | 'gapRepair'>
 }): Rooms {
-  const { io, backend, clock, logger } = deps
+  const { io, backend, clock, logger, watch } = deps
   const { adapter } = io.of('/')
   const changes = recentChanges(rememberedUsers)
   /** Sockets whose list of conversations is being read. */
   const entering = new Set<string>()
+  /** When the oldest send was taken of the event that is being delivered; delivery is synchronous. */
+  let takenAt: number | undefined
 
   const socketsOf = (userId: UserId): ChatSocket[] =>
     [...(adapter.rooms.get(userRoom(userId)) ?? [])].flatMap((id) => io.sockets.sockets.get(id) ?? [])
   const isLocal = (userId: UserId) => adapter.rooms.has(userRoom(userId))
+
+  async function fetchEntries(...range: Parameters<Backend['entries']>): ReturnType<Backend['entries']> {
+    try {
+      const page = await backend.entries(...range)
+      watch.gapRepair('filled')
+      return page
+    } catch (error) {
+      watch.gapRepair('failed')
+      throw error
+    }
+  }
 
   const additions = createAdditions({
     clock,
@@ -51,11 +71,12 @@ export function createRooms(deps: {
 
   const delivery: Delivery = createDelivery({
     clock,
-    fetchEntries: backend.entries,
+    fetchEntries,
     isLocal,
     emit(id, entry) {
       // Encoded once for the whole room; `local`, because every node delivers by itself and in order.
       io.local.to(conversationRoom(id)).emit('entry', entry)
+      watch.delivered(entry, takenAt)
       additions.emitted(id, entry)
     },
     added: additions.added,
@@ -135,9 +156,11 @@ export function createRooms(deps: {
   }
 
   return {
-    stored(id, entries, memberIds = []) {
+    stored(id, entries, memberIds = [], taken) {
       for (const entry of entries) changes.saw(id, entry)
+      takenAt = taken
       delivery.stored(id, entries)
+      takenAt = undefined
       bringIn(id, memberIds)
     },
     heads(heads) {

@@ -2,6 +2,7 @@ import { type ErrorCode, limits, type Message, type UserId } from '@parley/contr
 import { ChatError, type Clock, isErrorCode } from '@parley/kit'
 import type { Batcher, BatchOutcome } from '../batches/outcome.ts'
 import { createThrottle, type Throttle } from '../rates/throttle.ts'
+import type { Watch } from '../watch.ts'
 import type { PayloadOf } from './dispatch.ts'
 import type { Arrival, Refusal } from './send-gate.ts'
 import type { ChatSocket } from './types.ts'
@@ -26,6 +27,7 @@ export function createSends(deps: {
   batcher: Batcher
   rateLimits: boolean
   draining: () => boolean
+  watch: Pick<Watch, 'sendTaken'>
 }): Sends {
   const { clock, batcher } = deps
   const throttles = new Map<UserId, Throttle>()
@@ -82,9 +84,13 @@ export function createSends(deps: {
       const { conversationId, clientId } = payload
       const arrival = { conversationId, clientId, place: gate.arrive() }
       pending += 1
+      const watched = deps.watch.sendTaken()
       try {
-        return await submit(socket, payload, arrival)
+        const answer = await submit(socket, payload, arrival)
+        watched.stored()
+        return answer
       } catch (error) {
+        watched.failed(error)
         if (error instanceof ChatError && error.retryAfterMs !== undefined) {
           gate.shut(arrival, refusalAfter(error))
         }
