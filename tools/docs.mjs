@@ -1,5 +1,5 @@
-// npm run docs: docs/openapi.json and docs/asyncapi.json from the contracts, docs/conformance.md from its data. Tests fail
-// while they are stale.
+// npm run docs: docs/openapi.json and docs/asyncapi.json from the contracts, docs/conformance.md from its data, the table of
+// the metrics in docs/operations.md. Tests fail while they are stale.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readArguments } from './lib/options.mjs'
@@ -9,7 +9,7 @@ import { exitWith, say } from './lib/terminal.mjs'
 
 try {
   readArguments(
-    'npm run docs    writes docs/openapi.json and docs/asyncapi.json from the contracts, docs/conformance.md from its data',
+    'npm run docs    writes docs/openapi.json and docs/asyncapi.json from the contracts, docs/conformance.md from its data, the table of the metrics in docs/operations.md',
     {},
   )
   demandNode()
@@ -27,6 +27,9 @@ try {
   const { readRows, writePage } = await import('./conformance/page.mjs')
   writePage(readRows())
   say('docs/conformance.md')
+  const { writeMetrics } = await import('./lib/metrics-page.mjs')
+  writeMetrics()
+  say('docs/operations.md')
 } catch (error) {
   exitWith(error)
 }

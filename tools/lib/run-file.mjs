@@ -61,9 +61,16 @@ function replicaOf(app, index) {
     daprInternalGrpcPort: app.daprInternalGrpcPort + away,
     metricsPort: app.metricsPort + away,
     // Without it a node is called like its host.
-    env: { ...app.env, PARLEY_NODE: `${hostname().slice(0, 60)}-${index + 1}` },
+    env: { ...app.env, ...metricsPortOf(app, away), PARLEY_NODE: `${hostname().slice(0, 60)}-${index + 1}` },
   }
 }
+
+/**
+ * @param {AppEntry} app
+ * @param {number} away
+ */
+const metricsPortOf = ({ env }, away) =>
+  env.METRICS_PORT ? { METRICS_PORT: String(Number(env.METRICS_PORT) + away) } : {}
 
 /**
  * @param {string} file
@@ -123,6 +130,7 @@ const shiftEnv = (env, offset) =>
 export const portsOf = (apps) =>
   apps.flatMap((app) => [
     ...(app.appPort ? [{ port: app.appPort, what: app.id }] : []),
+    ...(app.env.METRICS_PORT ? [{ port: Number(app.env.METRICS_PORT), what: `metrics of ${app.id}` }] : []),
     ...(app.env.GATEWAY_PORT ? [{ port: Number(app.env.GATEWAY_PORT), what: app.id }] : []),
     { port: app.daprHttpPort, what: `sidecar of ${app.id}` },
     { port: app.daprGrpcPort, what: `sidecar of ${app.id}` },

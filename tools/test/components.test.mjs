@@ -162,6 +162,7 @@ describe('dapr.yaml', () => {
       app.daprInternalGrpcPort,
       app.metricsPort,
       app.env.GATEWAY_PORT,
+      app.env.METRICS_PORT,
     ])
     const taken = ports.filter((port) => port !== undefined).map(Number)
     assert.equal(new Set(taken).size, taken.length)

@@ -1,7 +1,14 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { AppId } from '@parley/contracts'
-import { createLogger, createSidecar, type Logger, type Sidecar } from '@parley/kit'
+import {
+  createLogger,
+  createMetrics,
+  createSidecar,
+  type Logger,
+  type Metrics,
+  type Sidecar,
+} from '@parley/kit'
 import type { FakeDapr } from '@parley/testkit'
 
 /** What a `main.ts` makes of its app, as far as it differs from service to service. */
@@ -16,6 +23,7 @@ export interface PartsDeps {
   readonly sidecarPort: number
   readonly logger: Logger
   readonly appApiToken: string
+  readonly metrics: Metrics
 }
 export type CreateParts = (deps: PartsDeps) => Parts
 
@@ -23,6 +31,8 @@ export type CreateParts = (deps: PartsDeps) => Parts
 export interface Service {
   readonly app: AppId
   readonly port: number
+  /** Of its whole life, however often it is started. */
+  readonly metrics: Metrics
   /** As by SIGTERM: finishes what it took. */
   stop(): Promise<void>
   /** As by SIGKILL, as far as one process can: nobody hears of it any more, and it hears nothing. */
@@ -34,28 +44,34 @@ export interface Service {
 export const appApiToken = 'what-the-sidecar-says-to-its-app'
 export const daprApiToken = 'what-the-app-says-to-its-sidecar'
 
-/** `complain` gets what is logged as an error: no fault of the network may cause one. */
+/**
+ * `complain` gets what is logged as an error: no fault of the network may cause one. `hear` gets every line there is.
+ */
 export async function startService(
   dapr: FakeDapr,
   app: AppId,
   create: CreateParts,
   complain: (line: string) => void,
+  hear?: (line: string) => void,
 ): Promise<Service> {
   let port = 0
   let killed = false
   const level = process.env.LOG_LEVEL
-  const logger = createLogger(app, level ?? 'error', {
+  const logger = createLogger(app, level ?? (hear ? 'trace' : 'error'), {
     write(line) {
+      hear?.(line)
       if (level !== undefined) process.stderr.write(line)
       if (!killed && /"level":"(error|fatal)"/.test(line)) complain(line)
     },
   })
 
+  const metrics = createMetrics(app)
+
   async function launch() {
     const fake = await dapr.start(app)
     const sidecarPort = fake.httpPort
     const sidecar = createSidecar({ app, httpPort: sidecarPort, apiToken: daprApiToken, logger })
-    const parts = create({ sidecar, sidecarPort, logger, appApiToken })
+    const parts = create({ sidecar, sidecarPort, logger, appApiToken, metrics })
     const server = 'server' in parts ? parts.server : createServer(parts.listener)
     parts.attach?.(server)
     const sockets = new Set<Socket>()
@@ -79,6 +95,7 @@ export async function startService(
 
   return {
     app,
+    metrics,
     get port() {
       return port
     },

@@ -23,40 +23,56 @@ const storeOf = (sidecar: Sidecar, component: string) => daprDocumentStore({ sid
 
 export const auth =
   ({ rateLimits }: Settings): CreateParts =>
-  ({ sidecar, logger, appApiToken }) => {
+  ({ sidecar, logger, appApiToken, metrics }) => {
     const store = storeOf(sidecar, componentNames.stores.auth)
-    const app = createAuthApp({ ...{ store, sidecar, logger, clock, version, rateLimits, appApiToken } })
+    const app = createAuthApp({
+      ...{ store, sidecar, logger, clock, version, rateLimits, appApiToken, metrics },
+    })
     return { listener: app.http, ready: app.ready, close: app.close }
   }
 
 export const messages =
   ({ rateLimits }: Settings): CreateParts =>
-  ({ sidecar, logger, appApiToken }) => {
+  ({ sidecar, logger, appApiToken, metrics }) => {
     const store = storeOf(sidecar, componentNames.stores.messages)
     const verifyToken = verifierOf(sidecar)
     const app = createMessagesApp({
-      ...{ store, sidecar, logger, clock, version, rateLimits, appApiToken, verifyToken },
+      ...{ store, sidecar, logger, clock, version, rateLimits, appApiToken, metrics, verifyToken },
     })
     return { listener: app.http, ready: async () => app.start(), close: app.drain }
   }
 
-export const presence: CreateParts = ({ sidecar, logger, appApiToken }) => {
+export const presence: CreateParts = ({ sidecar, logger, appApiToken, metrics }) => {
   const store = storeOf(sidecar, componentNames.stores.presence)
   const verifyToken = verifierOf(sidecar)
-  const app = createPresenceApp({ ...{ store, sidecar, logger, clock, version, appApiToken, verifyToken } })
+  const app = createPresenceApp({
+    ...{ store, sidecar, logger, clock, version, appApiToken, metrics, verifyToken },
+  })
   return { listener: app.http, ready: async () => app.start(), close: app.stop }
 }
 
 export const notifications =
   ({ ca }: Settings): CreateParts =>
-  ({ sidecar, logger, appApiToken }) => {
+  ({ sidecar, logger, appApiToken, metrics }) => {
     const store = storeOf(sidecar, componentNames.stores.notifications)
     const verifyToken = verifierOf(sidecar)
     const rules = { allowLoopback: true }
     const transport = createTransport({ ...rules, clock, ca })
     const contact = 'mailto:push@parley.example'
     const app = createNotificationsApp({
-      ...{ store, sidecar, logger, clock, version, appApiToken, verifyToken, transport, rules, contact },
+      ...{
+        store,
+        sidecar,
+        logger,
+        clock,
+        version,
+        appApiToken,
+        metrics,
+        verifyToken,
+        transport,
+        rules,
+        contact,
+      },
     })
     return {
       listener: app.http,
@@ -73,11 +89,11 @@ export const notifications =
 
 export const realtime =
   ({ rateLimits, batches = {} }: Settings, node: string, redisUrl: string | undefined): CreateParts =>
-  ({ sidecar, logger, appApiToken }) => {
+  ({ sidecar, logger, appApiToken, metrics }) => {
     const redis = redisUrl === undefined ? undefined : connectRedis(redisUrl, logger)
     const origins: string[] = []
     const app = createRealtimeApp({
-      ...{ sidecar, logger, clock, version, node, rateLimits, origins, redis, appApiToken, batches },
+      ...{ sidecar, logger, clock, version, node, rateLimits, origins, redis, appApiToken, metrics, batches },
     })
     return { listener: app.http, attach: app.attach, drain: app.drain, close: app.close }
   }

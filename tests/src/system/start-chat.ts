@@ -16,6 +16,8 @@ export interface ChatOptions extends Partial<services.Settings> {
   readonly nodes?: 1 | 2
   /** Errors in the log that the test provokes. */
   readonly tolerate?: RegExp
+  /** Gets every line that a service logs, at the lowest level. */
+  readonly hear?: (line: string) => void
 }
 
 /** A whole Parley in this process: every service as it is, over a Dapr that misbehaves as the test says. */
@@ -45,9 +47,10 @@ export async function startChat(options: ChatOptions = {}): Promise<System> {
   const running: Service[] = []
 
   async function start(app: AppId, create: Parameters<typeof startService>[2]): Promise<Service> {
-    const service = await startService(dapr, app, create, (line) => {
+    const complain = (line: string): void => {
       if (options.tolerate?.test(line) !== true) complaints.push(line)
-    })
+    }
+    const service = await startService(dapr, app, create, complain, options.hear)
     running.push(service)
     return service
   }
