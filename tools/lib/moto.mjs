@@ -53,7 +53,7 @@ async function install(directory) {
  * @returns {Promise<import('./server-process.mjs').ServerProcess>}
  */
 export async function startMoto({ dataDir, port }) {
-  return startServerProcess({
+  const server = await startServerProcess({
     name: 'moto',
     command: await provideMoto(),
     args: ['-c', withoutAccessLog, '--host', '127.0.0.1', '--port', String(port)],
@@ -65,4 +65,25 @@ export async function startMoto({ dataDir, port }) {
       ),
     stopSignal: 'SIGTERM',
   })
+  await askMoto(port, 'sns', { Action: 'CreateTopic', Name: 'parley-push' })
+  return server
+}
+
+/**
+ * The query API. moto takes the service from the signature, which may be any.
+ * @param {number} port
+ * @param {'sns' | 'sqs'} service
+ * @param {Readonly<Record<string, string>>} call
+ * @returns {Promise<string>} XML
+ */
+export async function askMoto(port, service, call) {
+  const scope = `moto/20260101/us-east-1/${service}/aws4_request`
+  const answer = await fetch(`http://127.0.0.1:${port}/`, {
+    method: 'POST',
+    headers: { authorization: `AWS4-HMAC-SHA256 Credential=${scope}, SignedHeaders=host, Signature=0` },
+    body: new URLSearchParams(call),
+  })
+  const text = await answer.text()
+  if (!answer.ok) throw new SetupError(`moto answers ${call.Action} with ${answer.status}: ${text}`)
+  return text
 }

@@ -20,8 +20,12 @@ export const ourAddress = {
   mongodb: (port, password) => `mongodb://parley:${password}@127.0.0.1:${port}/parley`,
   kafka: (port, password) => `kafka://parley:${password}@127.0.0.1:${port}`,
   nats: (port, password) => `nats://parley:${password}@127.0.0.1:${port}`,
-  aws: (port, password) => `aws://parley:${password}@us-east-1?endpoint=http://127.0.0.1:${port}`,
+  aws: (port, password) =>
+    `aws://parley:${password}@us-east-1?endpoint=http://127.0.0.1:${port}&push=${motoTopic}`,
 }
+
+/** moto knows one account. */
+const motoTopic = 'arn:aws:sns:us-east-1:123456789012:parley-push'
 
 /**
  * Some components take the address in parts: the secrets that we make of it.
@@ -48,11 +52,12 @@ const addressParts = {
   aws: {
     // Without a key, the sidecars ask the machine that they run on. Without an endpoint, it is AWS itself.
     example: 'aws://key:secret@eu-central-1',
-    names: ['aws-region', 'aws-access-key', 'aws-secret-key', 'aws-endpoint'],
+    names: ['aws-region', 'aws-access-key', 'aws-secret-key', 'aws-endpoint', 'sns-topic-arn'],
     read: (text) => {
       const url = parseUrl(text)
       const [key, secret] = [url?.username, url?.password].map((part = '') => decodeURIComponent(part))
-      return url && [url.hostname, key ?? '', secret ?? '', url.searchParams.get('endpoint') ?? '']
+      const [endpoint, topic] = ['endpoint', 'push'].map((name) => url?.searchParams.get(name) ?? '')
+      return url && [url.hostname, key ?? '', secret ?? '', endpoint ?? '', topic ?? '']
     },
   },
 }

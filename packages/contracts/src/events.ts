@@ -11,6 +11,8 @@ export type AppId = (typeof appIds)[number]
 export const componentNames = {
   pubsub: 'pubsub',
   secrets: 'secrets',
+  /** Output bindings, which a profile may have or not. */
+  bindings: { sns: 'push-sns' },
   stores: {
     auth: 'auth-store',
     messages: 'messages-store',

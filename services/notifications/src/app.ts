@@ -22,6 +22,7 @@ import { createOthers } from './others.ts'
 import { createOutbox } from './outbox.ts'
 import type { Transport } from './push-transport.ts'
 import { registerRoutes } from './routes.ts'
+import { createSnsChannel, type SnsChannel } from './sns.ts'
 import { createSubscriptions } from './subscriptions.ts'
 import { loadVapidKeys, type VapidKeys } from './vapid.ts'
 
@@ -30,7 +31,7 @@ export interface NotificationsDeps {
   readonly logger: Logger
   readonly clock: Clock
   readonly store: DocumentStore
-  readonly sidecar: Pick<Sidecar, 'invoke' | 'check'>
+  readonly sidecar: Pick<Sidecar, 'invoke' | 'check' | 'secret' | 'output'>
   readonly verifyToken: (token: string) => Promise<Caller>
   readonly transport: Transport
   readonly rules: EndpointRules
@@ -43,7 +44,7 @@ export interface NotificationsDeps {
 
 export interface NotificationsApp {
   readonly http: RequestListener
-  /** Reads or draws the VAPID keys. */
+  /** Reads or draws the VAPID keys, and learns whether there is an SNS topic. */
   ready(): Promise<void>
   /** Looks for what is due now and every second, until `stop`, which waits for the pushes under way. */
   start(): void
@@ -52,6 +53,8 @@ export interface NotificationsApp {
   idle(): Promise<void>
 }
 
+/** The topic of the binding. None, or an empty one: there is no topic to push to. */
+const topicSecret = 'sns-topic-arn'
 /** How often a replica looks for retries, and for what another one left behind. */
 const tickMs = 1_000
 
@@ -62,8 +65,10 @@ export function createNotificationsApp(deps: NotificationsDeps): NotificationsAp
   const subscriptions = createSubscriptions({ store, clock, rules: deps.rules })
   const outbox = createOutbox({ store, clock })
   const fitness = createFitness(clock)
+  let topic: SnsChannel | undefined
+  const sns = () => topic
   const carry = createCourier({
-    ...{ store, clock, logger, outbox, subscriptions, fitness, transport, keys, contact },
+    ...{ store, clock, logger, outbox, subscriptions, fitness, transport, keys, contact, sns },
     tried: (outcome) => metrics.count(names.pushes, { outcome }),
   })
   const dispatch = createDispatch({ outbox, carry, clock, logger })
@@ -84,7 +89,7 @@ export function createNotificationsApp(deps: NotificationsDeps): NotificationsAp
       ...(deps.draining === undefined ? {} : { draining: deps.draining }),
     },
     (http) => {
-      registerRoutes(http, { subscriptions, keys })
+      registerRoutes(http, { subscriptions, keys, hasSns: () => topic !== undefined })
       registerEvents(http, { notify, poke: () => void dispatch.poke() })
     },
   )
@@ -97,7 +102,10 @@ export function createNotificationsApp(deps: NotificationsDeps): NotificationsAp
 
   return {
     http,
-    ready: async () => void (await keys()),
+    async ready() {
+      await keys()
+      if (await sidecar.secret(topicSecret)) topic = createSnsChannel(sidecar)
+    },
     start,
     async stop() {
       timer?.cancel()

@@ -7,6 +7,7 @@ import { encryptPush } from './encrypt.ts'
 import type { Fitness } from './fitness.ts'
 import type { Outbox, OutboxEntry } from './outbox.ts'
 import type { Transport } from './push-transport.ts'
+import type { SnsChannel } from './sns.ts'
 import type { Subscriptions } from './subscriptions.ts'
 import type { VapidKeys } from './vapid.ts'
 
@@ -32,6 +33,8 @@ export interface CourierDeps {
   readonly keys: () => Promise<VapidKeys>
   readonly contact: string
   readonly tried: (outcome: PushOutcome) => void
+  /** Undefined where this installation has no topic. */
+  readonly sns: () => SnsChannel | undefined
 }
 
 type PushOutcome = LabelsOf<typeof metrics.pushes.labels>['outcome']
@@ -45,6 +48,11 @@ export function createCourier(deps: CourierDeps) {
   const { store, clock, logger, outbox, subscriptions, fitness } = deps
 
   async function attempt(push: documents.OwedPush, to: documents.Subscription): Promise<Attempt> {
+    if ('device' in to) {
+      const publish = deps.sns()
+      if (publish) return publish(push, to)
+      return { kind: 'refused', reason: 'this installation has no SNS topic any more' }
+    }
     const ttlSeconds = Math.max(0, Math.floor((push.validUntil - clock.now()) / 1_000))
     const { contact } = deps
     const keys = await deps.keys()

@@ -10,18 +10,21 @@ export const vapid = defineFamily({
   schema: z.object({ publicKey: z.string(), privateKey: z.string() }),
 })
 
-export const subscription = z.object({
+const webPush = z.object({
   id: z.string(),
   endpoint: z.string(),
   keys: z.object({ p256dh: z.string(), auth: z.string() }),
 })
-export type Subscription = z.infer<typeof subscription>
+const sns = z.object({ id: z.string(), device: z.string() })
+export type WebPushSubscription = z.infer<typeof webPush>
+export type SnsSubscription = z.infer<typeof sns>
+export type Subscription = WebPushSubscription | SnsSubscription
 
 /** `subs:<userId>`: where a person wants to be pushed, oldest first. */
 export const subscriptions = defineFamily({
   prefix: 'subs',
   mode: 'versioned',
-  schema: z.object({ items: z.array(subscription) }),
+  schema: z.object({ items: z.array(z.union([webPush, sns])) }),
 })
 
 /**
@@ -88,6 +91,10 @@ export const outboxOf = (key: string): string => String(digest(key).readUInt32BE
 
 export const subscriptionIdOf = (endpoint: string): string =>
   digest(endpoint).toString('base64url').slice(0, 22)
+
+/** With the person in it: the name of a device is no secret, so nobody may take one over from somebody else. */
+export const snsIdOf = (userId: string, device: string): string =>
+  digest(`sns:${userId}:${device}`).toString('base64url').slice(0, 22)
 
 /** At most 32 URL-safe characters (RFC 8030), and not the conversation's id: push services need not know it. */
 export const topicOf = (conversationId: string): string =>

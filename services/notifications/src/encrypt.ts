@@ -1,5 +1,5 @@
 import webPush from 'web-push'
-import type { Subscription } from './documents.ts'
+import type { WebPushSubscription } from './documents.ts'
 import type { PushRequest } from './push-transport.ts'
 import type { VapidKeys } from './vapid.ts'
 
@@ -13,7 +13,7 @@ export interface PushOptions {
 
 /** Encrypts for the one device (RFC 8291) and signs for its push service (RFC 8292). Throws where its keys are none. */
 export function encryptPush(
-  { endpoint, keys }: Pick<Subscription, 'endpoint' | 'keys'>,
+  { endpoint, keys }: Pick<WebPushSubscription, 'endpoint' | 'keys'>,
   payload: string,
   options: PushOptions,
 ): PushRequest {

@@ -325,7 +325,7 @@ describe('a push service that', () => {
       assert.deepEqual([seqs(gone), seqs(other)], [[], [1, 2]])
       const list = (await world.store.get(documents.subscriptions, 'bob'))?.value.items
       assert.deepEqual(
-        list?.map(({ endpoint }) => endpoint),
+        list?.map((item) => 'endpoint' in item && item.endpoint),
         [other.subscription.endpoint],
       )
     })

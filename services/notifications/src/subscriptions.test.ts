@@ -33,7 +33,9 @@ async function announce(members = ['ann', 'bob', 'cid']): Promise<void> {
   await Promise.all([one.idle(), two.idle()])
 }
 const listOf = async (userId: string) =>
-  (await world.store.get(documents.subscriptions, userId))?.value.items.map(({ endpoint }) => endpoint) ?? []
+  (await world.store.get(documents.subscriptions, userId))?.value.items.map(
+    (item) => 'endpoint' in item && item.endpoint,
+  ) ?? []
 const endpointOf = ({ subscription }: Device) => subscription.endpoint
 
 describe('subscribing', () => {
@@ -160,6 +162,7 @@ describe('subscribing', () => {
   it('of a kind that this installation has not is refused', async () => {
     const sns = await one.request('bob', 'POST', 'subscriptions', { kind: 'sns', device: 'd' })
     assert.equal(sns.body.code, 'endpoint_refused')
+    assert.match(sns.body.detail, /no SNS topic: .* `push-sns`/)
     assert.equal(
       (await one.request('bob', 'POST', 'subscriptions', { kind: 'pigeon' })).body.code,
       'invalid_body',

@@ -45,33 +45,40 @@ export function createSubscriptions({ store, clock, rules }: SubscriptionsDeps) 
         : list,
     )
 
+  /** Ownership first: between the two writes the endpoint gets nothing, never something of another person. */
+  async function add(
+    userId: UserId,
+    subscription: documents.Subscription,
+  ): Promise<{ id: string; created: boolean }> {
+    const { id } = subscription
+    let formerOwner: string | null = null
+    await updateOwner(id, (owner) => {
+      formerOwner = owner?.userId ?? null
+      return owner?.userId === userId ? owner : { userId }
+    })
+    if (formerOwner !== null && formerOwner !== userId) await remove(formerOwner, id)
+    let created = false
+    await updateList(userId, (list) => {
+      const others = (list?.items ?? []).filter((item) => item.id !== id)
+      created = others.length === (list?.items.length ?? 0)
+      return { items: [...others, subscription].slice(-maxSubscriptions) }
+    })
+    added += 1
+    unsubscribed.delete(userId)
+    return { id, created }
+  }
+
   return {
-    /** Ownership first: between the two writes the endpoint gets nothing, never something of another person. */
-    async add(
-      userId: UserId,
-      { endpoint, keys }: z.infer<typeof webPushSubscription>,
-    ): Promise<{ id: string; created: boolean }> {
+    async addWebPush(userId: UserId, { endpoint, keys }: z.infer<typeof webPushSubscription>) {
       const refusal = refuseEndpoint(endpoint, rules)
       if (refusal !== undefined)
         throw new ChatError('endpoint_refused', { detail: `The endpoint ${refusal}` })
       assertKeys(keys)
-      const id = documents.subscriptionIdOf(endpoint)
-      let formerOwner: string | null = null
-      await updateOwner(id, (owner) => {
-        formerOwner = owner?.userId ?? null
-        return owner?.userId === userId ? owner : { userId }
-      })
-      if (formerOwner !== null && formerOwner !== userId) await remove(formerOwner, id)
-      let created = false
-      await updateList(userId, (list) => {
-        const others = (list?.items ?? []).filter((item) => item.id !== id)
-        created = others.length === (list?.items.length ?? 0)
-        return { items: [...others, { id, endpoint, keys }].slice(-maxSubscriptions) }
-      })
-      added += 1
-      unsubscribed.delete(userId)
-      return { id, created }
+      return add(userId, { id: documents.subscriptionIdOf(endpoint), endpoint, keys })
     },
+
+    addSns: (userId: UserId, device: string) =>
+      add(userId, { id: documents.snsIdOf(userId, device), device }),
 
     async remove(userId: UserId, id: string): Promise<void> {
       const stored = await store.get(documents.subscriptions, userId)

@@ -36,7 +36,7 @@ interface Program {
   start(place: Place): Promise<Running>
 }
 
-const tool = <T>(name: string): Promise<T> =>
+export const tool = <T>(name: string): Promise<T> =>
   import(new URL(`../../../tools/lib/${name}.mjs`, import.meta.url).href) as Promise<T>
 
 /** A server that this machine has, or can be given. */

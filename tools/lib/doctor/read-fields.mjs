@@ -20,6 +20,7 @@ const tls = ['caCert', 'clientCert', 'clientKey']
  * @type {Record<string, { folder: string, structs?: string[], names?: string[] }>}
  */
 const sources = {
+  'bindings.aws.sns/v1': { folder: 'bindings/aws/sns', structs: [aws] },
   'pubsub.aws.snssqs/v1': {
     folder: 'pubsub/aws/snssqs',
     structs: [aws],
@@ -59,6 +60,7 @@ const ofRuntime = /** @type {Record<string, string[]>} */ ({
     ...['outboxPublishPubsub', 'outboxPublishTopic', 'outboxPubsub', 'outboxDiscardWhenMissingState'],
   ],
   secretstores: [],
+  bindings: [],
 })
 
 const definitions = ['components', 'configuration', 'httpendpoints', 'resiliency', 'subscription']

@@ -22,6 +22,8 @@ export interface Sidecar {
    * or a time-out as `unavailable`.
    */
   readonly invoke: Invoke
+  /** Hands it to an output binding (operation `create`). Throws ChatError `unavailable`: it may or may not have it. */
+  output(binding: string, data: unknown): Promise<void>
   /** Undefined where the secret store has no such secret. Throws ChatError `unavailable` where it cannot be asked. */
   secret(name: string): Promise<string | undefined>
   readonly state: SidecarState
@@ -48,6 +50,7 @@ export function createSidecar(options: SidecarOptions): Sidecar {
   const publishing = openLine(port, { apiToken })
   const storing = openLine(port, { apiToken })
   const invoking = openLine(port, { apiToken })
+  const binding = openLine(port, { apiToken, connections: 16 })
   const probing = openLine(port, { apiToken, connections: 2 })
   const secrets = createSecrets({ port, apiToken, timeoutMs: timeouts.secretMs })
   const health = createHealth({ line: probing, app, port, logger, timeoutMs: timeouts.healthMs })
@@ -68,12 +71,17 @@ export function createSidecar(options: SidecarOptions): Sidecar {
         signal,
       ),
     publishRaw: (topic, data) => publishJson(topic, JSON.stringify(data)),
+    async output(name, data) {
+      const body = JSON.stringify({ operation: 'create', data })
+      const path = `/v1.0/bindings/${name}`
+      await binding.callOrThrow({ method: 'POST', path, body, timeoutMs: timeouts.publishMs })
+    },
     secret: secrets.get,
     waitUntilReady: health.waitUntilReady,
     brokerHasPartitions: health.hasPartitions,
     check: health.check,
     async close() {
-      await Promise.all([publishing, storing, invoking, probing].map((line) => line.close()))
+      await Promise.all([publishing, storing, invoking, binding, probing].map((line) => line.close()))
       await secrets.close()
     },
   }

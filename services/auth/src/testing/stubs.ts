@@ -47,6 +47,7 @@ export function stubSidecar(options: { readinessOf?: (app: AppId) => Promise<Rea
       if (!app || !options.readinessOf || route.path !== '/readyz') throw new ChatError('unavailable')
       return (await options.readinessOf(app)) as never
     },
+    output: () => Promise.reject(new Error('not used')),
     secret: async () => undefined,
     state: {
       getBulk: () => Promise.reject(new Error('not used')),

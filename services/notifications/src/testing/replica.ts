@@ -4,6 +4,7 @@ import { type Entry, messageStored, type RouteContract, type UserId } from '@par
 import { ChatError, createLogger, type DocumentStore, memoryDocumentStore, type Sidecar } from '@parley/kit'
 import { createNotificationsApp } from '../app.ts'
 import { createTransport } from '../push-transport.ts'
+import type { SnsMessage } from '../sns.ts'
 import { type TestClock, testClock } from './clock.ts'
 import { type Device, type PushService, startPushService } from './push-service.ts'
 
@@ -19,6 +20,8 @@ export interface World {
   readonly failing: Set<string>
   /** Calls of other services, by the route's id. */
   readonly calls: string[]
+  /** What was handed to the SNS binding. Undefined: there is no topic. */
+  sns: SnsMessage[] | undefined
   close(): Promise<void>
 }
 
@@ -33,6 +36,7 @@ export async function startWorld(): Promise<World> {
     members: new Map(),
     failing: new Set(),
     calls: [],
+    sns: undefined,
     close: () => push[Symbol.asyncDispose](),
   }
 }
@@ -92,7 +96,12 @@ export async function startReplica(world: World): Promise<Replica> {
       return answers[route.id]?.(input.body as never)
     },
     check: async () => 'ok',
-  } as unknown as Pick<Sidecar, 'invoke' | 'check'>
+    secret: async () => world.sns && 'arn:aws:sns:eu-central-1:123456789012:parley-push',
+    async output(name: string, { message }: { message: string }) {
+      if (name !== 'push-sns' || world.failing.has(name)) throw new ChatError('unavailable')
+      world.sns?.push(JSON.parse(message))
+    },
+  } as unknown as Pick<Sidecar, 'invoke' | 'check' | 'secret' | 'output'>
   const rules = { allowLoopback: true }
   const transport = createTransport({ ...rules, clock: world.clock, ca: world.push.ca })
   let step: Step = () => undefined
@@ -131,6 +140,7 @@ export async function startReplica(world: World): Promise<Replica> {
     rules,
     contact: 'mailto:push@parley.example',
   })
+  await app.ready()
   const server = createServer(app.http)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
