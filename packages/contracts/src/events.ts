@@ -145,7 +145,7 @@ export const conversationChanged = defineEvent({
  * Order of what one node tells: `(epoch, counter)`. The epoch is new at each start of the node, the counter grows by
  * one per event, so that late and doubled events do no harm.
  */
-const nodeClock = z.object({
+export const nodeClock = z.object({
   node: z.string().min(1).max(64),
   epoch: z.number().int(),
   counter: z.number().int(),

@@ -10,6 +10,7 @@ export const limits = {
   conversationsPerPerson: 5_000,
   syncCursors: 500,
   watchedUsers: 500,
+  reportedDevices: 500,
   mentions: 100,
   messagesPerSecond: 20,
   messageBurst: 40,

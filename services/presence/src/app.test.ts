@@ -41,6 +41,17 @@ const statusOf = async (userId: string) => {
   const { body } = await two.request('GET', `/api/presence?userIds=${userId}`, { as: 'bob' })
   return body.items[0]?.status
 }
+const report = (counter: number, devices: readonly { connected: boolean; counter: number }[]) =>
+  one.request('POST', '/internal/report', {
+    from: 'realtime',
+    body: {
+      ...{ node: 'a', epoch: 1, counter, at: at(), closing: false },
+      devices: devices.map((happening) => {
+        const { userId, sessionId, socketId } = device(0)
+        return { userId, sessionId, socketId, at: at(), ...happening }
+      }),
+    },
+  })
 /** Time passes, and both replicas look at the clock. */
 const pass = async (ms: number) => {
   world.clock.advance(ms)
@@ -79,6 +90,32 @@ describe('coming and going', () => {
     await live(10, 100)
     assert.deepEqual(told(), ['ann online'])
     assert.deepEqual(await online('ann', 'bob'), ['ann'])
+  })
+
+  it('what the broker has lost is made up for by the report of the node, which repeats nothing', async () => {
+    assert.equal((await report(2, [{ connected: true, counter: 1 }])).status, 204)
+    assert.deepEqual([told(), await online('ann')], [['ann online'], ['ann']])
+    await live(10, 100)
+    const both = [
+      { connected: true, counter: 1 },
+      { connected: false, counter: 200 },
+    ]
+    assert.equal((await report(201, both)).status, 204)
+    await connect(two, 1)
+    assert.equal((await report(202, both)).status, 204)
+    await live(10, 300)
+    assert.deepEqual([told(), await online('ann')], [['ann online', 'ann offline'], []])
+  })
+
+  it('a report keeps the lease of its node', async () => {
+    await connect(one, 1)
+    for (let i = 0; i < 30; i += 5) {
+      assert.equal((await report(100 + i, [])).status, 204)
+      await pass(5_000)
+    }
+    assert.deepEqual(await online('ann'), ['ann'])
+    await pass(timing.leaseMs)
+    assert.deepEqual(await online('ann'), [])
   })
 
   it('many devices at once on two replicas are one change', async () => {

@@ -72,7 +72,7 @@ export function createPresenceApp(deps: PresenceDeps): PresenceApp {
       ...(deps.draining === undefined ? {} : { draining: deps.draining }),
     },
     (http) => {
-      registerRoutes(http, { people, sidecar })
+      registerRoutes(http, { people, nodes, sidecar })
       registerEvents(http, { people, nodes })
     },
   )

@@ -87,6 +87,18 @@ export function createPeople({ store, clock, nodes, shards, due, tell }: PeopleD
       if (again !== undefined) await due.add(device.userId, again)
     },
 
+    /** What a node reports to have happened, without what is known already: mostly all of it. */
+    async unknown<D extends TimedDevice & { readonly connected: boolean }>(
+      devices: readonly D[],
+    ): Promise<D[]> {
+      const people = await read([...new Set(devices.map(({ userId }) => userId))])
+      return devices.filter((device) => {
+        const person = people.get(device.userId) ?? nobody
+        const kind = device.connected ? 'connected' : 'disconnected'
+        return apply(person, { kind, ...device }, clock.now()) !== person
+      })
+    },
+
     async choose(userId: UserId, chosen: { status: OwnStatus; text?: string | undefined }): Promise<void> {
       const { again } = await attend(userId, { kind: 'chosen', ...chosen })
       if (again !== undefined) await due.add(userId, again)

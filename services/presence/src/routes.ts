@@ -2,6 +2,7 @@ import {
   getPresence,
   internalAcquaintances,
   internalOnline,
+  internalReport,
   internalVisibility,
   internalWatch,
   type Presence,
@@ -9,14 +10,20 @@ import {
   type UserId,
 } from '@parley/contracts'
 import { type HttpApp, handle, type Sidecar } from '@parley/kit'
+import pLimit from 'p-limit'
+import type { NodeTable } from './node-table.ts'
 import type { People } from './people.ts'
+
+/** What others have to do meanwhile comes first: a report repeats, and mostly says nothing new. */
+const reportedAtOnce = 16
 
 export interface RouteDeps {
   readonly people: People
+  readonly nodes: NodeTable
   readonly sidecar: Pick<Sidecar, 'invoke'>
 }
 
-export function registerRoutes(http: HttpApp, { people, sidecar }: RouteDeps): void {
+export function registerRoutes(http: HttpApp, { people, nodes, sidecar }: RouteDeps): void {
   /** Those whom this person may see: who shares a conversation, and the person as the others see them. */
   async function look(
     userId: UserId,
@@ -50,6 +57,15 @@ export function registerRoutes(http: HttpApp, { people, sidecar }: RouteDeps): v
     status: 200,
     body: await people.visibility(body.userId),
   }))
+  handle(http, internalReport, async ({ body: { node, epoch, counter, closing, at, devices } }) => {
+    await nodes.renew(node, { epoch, counter, closing, at: Date.parse(at) })
+    const timed = devices.map((device) => ({ ...device, node, epoch, at: Date.parse(device.at) }))
+    const limit = pLimit(reportedAtOnce)
+    const take = (device: (typeof timed)[number]) =>
+      device.connected ? people.connected(device) : people.disconnected(device)
+    await Promise.all((await people.unknown(timed)).map((device) => limit(() => take(device))))
+    return { status: 204 }
+  })
   handle(http, internalOnline, async ({ body }) => ({
     status: 200,
     body: { userIds: await people.online([...new Set(body.userIds)]) },

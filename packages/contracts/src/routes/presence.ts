@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { presence } from '../entities.ts'
-import { userId } from '../ids.ts'
+import { nodeClock } from '../events.ts'
+import { sessionId, timestamp, userId } from '../ids.ts'
 import { limits } from '../limits.ts'
 import { defineRoute } from '../route.ts'
 
@@ -69,5 +70,32 @@ export const internalOnline = defineRoute({
   summary: 'Those of the given users who have a connected device, whatever status they show.',
   body: z.object({ userIds: z.array(userId).max(limits.conversationMembers) }),
   answers: { 200: z.object({ userIds: z.array(userId) }) },
+  errors: ['unavailable'],
+})
+
+export const internalReport = defineRoute({
+  id: 'internalReport',
+  app: 'presence',
+  method: 'POST',
+  path: '/internal/report',
+  access: ['realtime'],
+  summary:
+    'A node lives, and these devices came or went since its last report: what its events say, too, if none is lost.',
+  body: nodeClock.extend({
+    closing: z.boolean(),
+    devices: z
+      .array(
+        z.object({
+          connected: z.boolean(),
+          counter: z.number().int(),
+          at: timestamp,
+          userId,
+          sessionId,
+          socketId: z.string(),
+        }),
+      )
+      .max(limits.reportedDevices),
+  }),
+  answers: { 204: null },
   errors: ['unavailable'],
 })

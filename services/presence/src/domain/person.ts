@@ -59,10 +59,9 @@ const maxTombstones = 64
  * Takes an event in. Per node the newest epoch wins, per socket the highest counter: so any order, with any repeats,
  * leads to the same devices. A disconnect stays as a tombstone that its late connect cannot get past.
  *
- * A disconnect that never arrives leaves its device until the node's epoch ends. Heartbeats do not cover it: they say
- * that the node lives, not which sockets do, and to list these would cost every node its number of devices every 5 s.
- * So `realtime` offers a disconnect to the broker until it is accepted, the broker delivers at least once, and what is
- * refused for minutes waits as a dead letter; a node that forgets its sockets begins a new epoch.
+ * A disconnect that never arrives would leave its device until the node's epoch ends. To list all sockets of a node in
+ * every heartbeat would cost it its number of devices every 5 s. So `realtime` offers a disconnect to the broker until it
+ * is accepted, and reports it by a call, too, until that is answered; a node that forgets its sockets begins a new epoch.
  */
 export function apply(person: Person, event: PersonEvent, now: number): Person {
   if (event.kind === 'chosen') return choose(person, event)

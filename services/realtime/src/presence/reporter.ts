@@ -1,4 +1,6 @@
 import {
+  internalReport,
+  limits,
   presenceConnected,
   presenceDisconnected,
   presenceHeartbeat,
@@ -11,6 +13,10 @@ import type { Clock, Logger, Sidecar } from '@parley/kit'
  * Tells `presence` who is connected to this node. Events carry `(epoch, counter)` from when they happened, so they may
  * arrive in any order. Comings and goings are queued and tried until they are out, without ever holding up a socket;
  * heartbeats are not: the next one says the same.
+ *
+ * A broker may lose an event that it accepted, or hold it for half an hour, and a going that never arrives shows somebody
+ * as there for ever. So each heartbeat also calls `presence` with what has happened since the last such call that was
+ * answered: the event is the quick way, the call the sure one.
  */
 export interface Reporter {
   connected(device: Device): void
@@ -26,20 +32,26 @@ export interface Device {
   readonly socketId: string
 }
 
+type Happening = Device & { readonly connected: boolean; readonly counter: number; readonly at: string }
+
 const heartbeatMs = 5_000
+/** Of each: what is to be published, and what is to be reported. */
 const mostQueued = 20_000
 const atOnce = 8
 const retryMs = 500
 
 export function createReporter(deps: {
   clock: Clock
-  sidecar: Pick<Sidecar, 'publish'>
+  sidecar: Pick<Sidecar, 'publish' | 'invoke'>
   node: string
   logger: Logger
 }): Reporter {
   const { clock, sidecar, node, logger } = deps
   const epoch = clock.now()
   const queue: (() => Promise<void>)[] = []
+  /** Oldest first. */
+  const unreported: Happening[] = []
+  let reporting = false
   let counter = 0
   let publishing = 0
   let dropped = 0
@@ -54,10 +66,41 @@ export function createReporter(deps: {
     sidecar.publish(presenceHeartbeat, { ...stamp(), closing: false }).catch((error) => {
       logger.warn({ err: error }, 'a heartbeat was not published')
     })
+    void reportAll()
+  }
+
+  async function report(closing: boolean): Promise<void> {
+    const devices = unreported.slice(0, limits.reportedDevices)
+    await sidecar.invoke(internalReport, { body: { ...stamp(), closing, devices } })
+    const last = devices.at(-1)?.counter ?? 0
+    const next = unreported.findIndex((one) => one.counter > last)
+    unreported.splice(0, next < 0 ? unreported.length : next)
+  }
+
+  async function reportAll(): Promise<void> {
+    if (reporting) return
+    reporting = true
+    try {
+      do await report(false)
+      while (unreported.length > 0 && !closed)
+    } catch (error) {
+      logger.warn({ err: error }, 'presence did not take a report')
+    }
+    reporting = false
+  }
+
+  /** The event, and a place in the next report. */
+  function tell(event: typeof presenceConnected | typeof presenceDisconnected, device: Device): void {
+    if (closed) return
+    const { counter, at } = stamp()
+    const { userId, sessionId, socketId } = device
+    unreported.push({ connected: event === presenceConnected, counter, at, userId, sessionId, socketId })
+    if (unreported.length > mostQueued) unreported.shift()
+    const data = { node, epoch, counter, at, userId, sessionId, socketId }
+    enqueue(() => sidecar.publish(event, data))
   }
 
   function enqueue(publish: () => Promise<void>): void {
-    if (closed) return
     if (queue.length >= mostQueued) {
       queue.shift()
       dropped += 1
@@ -99,19 +142,15 @@ export function createReporter(deps: {
 
   return {
     stop,
-    connected(device) {
-      const data = { ...stamp(), ...device }
-      enqueue(() => sidecar.publish(presenceConnected, data))
-    },
-    disconnected(device) {
-      const data = { ...stamp(), ...device }
-      enqueue(() => sidecar.publish(presenceDisconnected, data))
-    },
+    connected: (device) => tell(presenceConnected, device),
+    disconnected: (device) => tell(presenceDisconnected, device),
     async closing() {
       stop()
-      await sidecar.publish(presenceHeartbeat, { ...stamp(), closing: true }).catch((error) => {
-        logger.warn({ err: error }, 'that this node closes was not published: its lease will lapse')
-      })
+      // All that it would report ends with the node's epoch.
+      unreported.length = 0
+      const told = [sidecar.publish(presenceHeartbeat, { ...stamp(), closing: true }), report(true)]
+      const failed = (await Promise.allSettled(told)).every(({ status }) => status === 'rejected')
+      if (failed) logger.warn('nobody could be told that this node closes: its lease will lapse')
     },
   }
 }
