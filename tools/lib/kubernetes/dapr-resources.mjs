@@ -49,6 +49,12 @@ const documents = (/** @type {readonly object[]} */ all) =>
 
 const isDapr = (/** @type {any} */ { apiVersion }) => /^dapr\.io\//.test(apiVersion)
 
+/** What services find out from a secret: whether there are other nodes, and a topic to push to. */
+const askedFor = /** @type {Record<string, string[]>} */ ({
+  realtime: ['redis-url'],
+  notifications: ['sns-topic-arn'],
+})
+
 /** Secrets that components take, and those that a service asks for itself. A service asks for what may not be there, too. */
 function secretsOf(
   /** @type {string} */ app,
@@ -58,7 +64,7 @@ function secretsOf(
   const mine = resources.filter(
     ({ document }) => isDapr(document) && document.kind === 'Component' && document.scopes?.includes(app),
   )
-  const asked = [...(stores[app] ? [`${stores[app]}-url`] : []), ...(app === 'realtime' ? ['redis-url'] : [])]
+  const asked = [...(stores[app] ? [`${stores[app]}-url`] : []), ...(askedFor[app] ?? [])]
   return { asked, all: [...new Set([...requiredSecrets(mine).keys(), ...asked])].sort() }
 }
 
