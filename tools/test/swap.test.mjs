@@ -5,6 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { componentNames } from '@parley/contracts'
 import { readResources, readYaml, resourcePaths } from '../lib/profiles.mjs'
 import { root } from '../lib/root.mjs'
 import { writeRunFile } from '../lib/run-file.mjs'
@@ -27,9 +28,11 @@ test('what is started differs in its resourcesPaths alone, whichever the broker 
   for (const one of found) assert.deepEqual(one, found[0])
 })
 
-test('every folder has the same components, for the same apps', () => {
+test('every folder has the same components, for the same apps; what it may have beside them is known', () => {
+  const optional = Object.values(componentNames.bindings).map(String)
   const componentsOf = (/** @type {string} */ path) =>
     readResources([join(root, 'components', path)])
+      .filter(({ document }) => !optional.includes(document.metadata.name))
       .map(({ document: { metadata, scopes } }) => `${metadata.name}: ${[...scopes].sort().join(' ')}`)
       .sort()
   for (const kind of ['brokers', 'stores']) {
