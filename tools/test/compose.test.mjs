@@ -146,12 +146,21 @@ describe('every app of dapr.yaml', () => {
     }
   })
 
-  test('Prometheus asks each sidecar', () => {
-    const [{ static_configs }] = parse(read('compose/prometheus.yaml')).scrape_configs
-    assert.deepEqual(
-      static_configs[0].targets.toSorted(),
-      apps.map(({ id, metricsPort }) => `${id}:${metricsPort}`).sort(),
+  test('Prometheus asks each service and each sidecar', () => {
+    const jobs = new Map(
+      parse(read('compose/prometheus.yaml')).scrape_configs.map((/** @type {any} */ job) => [
+        job.job_name,
+        job.static_configs[0].targets.toSorted(),
+      ]),
     )
+    assert.deepEqual(jobs.get('daprd'), apps.map(({ id, metricsPort }) => `${id}:${metricsPort}`).sort())
+    const measured = apps.filter(({ env }) => env.METRICS_PORT)
+    assert.deepEqual(jobs.get('parley'), measured.map(({ id, env }) => `${id}:${env.METRICS_PORT}`).sort())
+    for (const { id, env } of measured) {
+      const { environment } = containers[`${id}-app`]
+      assert.equal(environment.METRICS_PORT, env.METRICS_PORT)
+      assert.equal(environment.PARLEY_METRICS_BIND, '0.0.0.0')
+    }
   })
 })
 
