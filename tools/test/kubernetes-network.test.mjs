@@ -39,6 +39,19 @@ for (const name of ['kind', 'production'])
         for (const { port } of rule.ports) assert.ok(![3500, 3501, 50001].includes(port))
     })
 
+    test('metrics are for the namespace that watches, at the port where services serve them', () => {
+      const [metrics] = ingress.filter((rule) => rule.name === 'metrics')
+      assert.deepEqual(metrics.from, [
+        { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } },
+      ])
+      const served = all
+        .filter(({ spec }) => spec?.template?.metadata.annotations?.['dapr.io/app-id'])
+        .flatMap(({ spec }) => spec.template.spec.containers[0].env)
+        .filter(({ name }) => name === 'METRICS_PORT')
+      assert.equal(served.length, 6)
+      for (const { value } of served) assert.equal(Number(value), metrics.ports[0].port)
+    })
+
     /** @type {{ name: string, labels: any, ports: string[] }[]} */
     const pods = all
       .filter(({ kind }) => kind === 'Deployment' || kind === 'StatefulSet')

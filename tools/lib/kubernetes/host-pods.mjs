@@ -87,6 +87,7 @@ export async function startPod(machine, pod, { address, port }, more = {}) {
     DAPR_HTTP_PORT: `${http}`,
     APP_PORT: `${port}`,
     PARLEY_BIND: address,
+    PARLEY_METRICS_BIND: address,
     GATEWAY_BIND: address,
     GATEWAY_PORT: `${port}`,
     GATEWAY_RUN_DIR: join(directory, 'gateway'),
