@@ -2,6 +2,7 @@
  * Dapr for tests, in this process: one HTTP server per sidecar that speaks daprd's API as far as kit uses it, over one
  * broker and one set of stores in memory. So the real apps run with the real kit, and a test decides what goes wrong.
  */
+import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type AppId, componentNames } from '@parley/contracts'
@@ -121,7 +122,9 @@ export function fakeDapr(options: FakeDaprOptions = {}): FakeDapr {
       pubsubname: componentNames.pubsub,
       topic,
       data,
-      ...(traceparent === undefined ? {} : { traceparent }),
+      // Whoever publishes without a trace begins one at daprd.
+      traceparent:
+        traceparent ?? `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-00`,
     }
     published.push(event)
     broker.publish(topic, event)

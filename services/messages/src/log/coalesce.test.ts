@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { ChatError } from '@parley/kit'
+import { ChatError, currentTrace, runInTrace } from '@parley/kit'
 import { coalesce } from './coalesce.ts'
 
 const limits = { items: 3, inFlight: 1 }
@@ -32,6 +32,19 @@ describe('coalesced calls', () => {
       ['fulfilled', 'rejected', 'fulfilled'],
     )
     assert.deepEqual(asked, [[1, 2, 3], [1], [2], [3]])
+  })
+
+  it('run in the trace of their first item, also where that one waited for another', async () => {
+    const traces: (string | undefined)[] = []
+    const call = coalesce<number, number>(
+      async (items) => {
+        traces.push(currentTrace()?.traceId)
+        return items
+      },
+      { items: 1, inFlight: 1 },
+    )
+    await Promise.all(['a', 'b'].map((traceId, i) => runInTrace({ traceId, flags: '00' }, () => call(i))))
+    assert.deepEqual(traces, ['a', 'b'])
   })
 
   it('fail together where nobody answers', async () => {

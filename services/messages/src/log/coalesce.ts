@@ -1,11 +1,11 @@
-import { ChatError } from '@parley/kit'
+import { ChatError, currentTrace, runInTrace, type Trace } from '@parley/kit'
 
 /**
  * Turns single calls into bulk calls without making any of them wait for company: the first goes out at once, and
  * what comes while `inFlight` bulk calls are under way becomes the next one. `run` answers in the order of its items.
  *
  * A bulk call that fails, other than for want of an answer, is made again item by item: what one item is refused for is
- * not the fault of its company. So `run` must bear being repeated.
+ * not the fault of its company. So `run` must bear being repeated. It runs in the trace of its first item.
  */
 export function coalesce<Item, Answer>(
   run: (items: Item[]) => Promise<readonly Answer[]>,
@@ -13,6 +13,7 @@ export function coalesce<Item, Answer>(
 ): (item: Item) => Promise<Answer> {
   interface Call {
     item: Item
+    trace: Trace | undefined
     resolve: (answer: Answer) => void
     reject: (error: unknown) => void
   }
@@ -25,7 +26,9 @@ export function coalesce<Item, Answer>(
     while (running < limits.inFlight && waiting.length > 0) {
       const calls = waiting.splice(0, limits.items)
       running += 1
-      void settle(calls)
+      const trace = calls[0]?.trace
+      // Without it a call that waited would go on in the trace of the one that made room for it.
+      void (trace ? runInTrace(trace, () => settle(calls)) : settle(calls))
     }
   }
 
@@ -50,7 +53,7 @@ export function coalesce<Item, Answer>(
 
   return (item) =>
     new Promise((resolve, reject) => {
-      waiting.push({ item, resolve, reject })
+      waiting.push({ item, trace: currentTrace(), resolve, reject })
       if (scheduled) return
       scheduled = true
       // One turn of the microtask queue: what one event brings for many conversations goes out together.
