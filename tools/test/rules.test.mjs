@@ -1,5 +1,6 @@
 // What Prometheus and Grafana are told, held to what the services have.
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
@@ -125,6 +126,17 @@ describe('alerts', () => {
       for (const name of windows) assert.ok(records.includes(name), name)
     }
   })
+})
+
+const hasPromtool = spawnSync('promtool', ['--version']).status === 0
+test('alerts fire for their reasons, says promtool', {
+  skip: !hasPromtool && 'promtool is not installed',
+}, () => {
+  const { status, stdout, stderr } = spawnSync('promtool', ['test', 'rules', 'rules.promtool.yaml'], {
+    cwd: join(root, 'tools/test'),
+    encoding: 'utf8',
+  })
+  assert.equal(status, 0, stdout + stderr)
 })
 
 describe('dashboards', () => {
