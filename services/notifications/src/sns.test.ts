@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
+import { ChatError } from '@parley/kit'
+import type { OwedPush } from './documents.ts'
 import { maxAttempts } from './domain/attempt.ts'
 import { pushWithinMs } from './domain/recipients.ts'
+import { createSnsChannel } from './sns.ts'
 import {
   conversationOf,
   messageOf,
@@ -104,4 +107,13 @@ describe('a subscription of the kind sns', () => {
     await later.close()
     assert.deepEqual(sent, [])
   })
+})
+
+it('a topic that refuses is told with its own words', async () => {
+  const cause = new Error('POST /v1.0/bindings/push-sns: 500 AuthorizationError: no sns:Publish')
+  const publish = createSnsChannel({ output: () => Promise.reject(new ChatError('unavailable', { cause })) })
+  const push = { payload: '{}', userId: 'bob', validUntil: 0 } as OwedPush
+  const attempt = await publish(push, { id: 's1', device: 'phone' })
+  assert.ok(attempt.kind === 'failed')
+  assert.match(attempt.reason, /AuthorizationError/)
 })

@@ -30,7 +30,9 @@ export function createSnsChannel(sidecar: Pick<Sidecar, 'output'>): SnsChannel {
       await sidecar.output(componentNames.bindings.sns, { subject, message: JSON.stringify(message) })
       return { kind: 'answered', status: 200 }
     } catch (error) {
-      return { kind: 'failed', reason: String(error) }
+      // The cause has what AWS says: rights that are missing, a topic that is gone.
+      const { cause = error } = error as { cause?: unknown }
+      return { kind: 'failed', reason: String(cause) }
     }
   }
 }
