@@ -1,10 +1,8 @@
 // npm run k8s:resources: k8s/base/dapr, from the contracts and the components of a profile. A test fails while it is stale.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { daprResources } from './lib/kubernetes/dapr-resources.mjs'
 import { readArguments } from './lib/options.mjs'
 import { buildSources, demandNode, installDependencies } from './lib/prepare.mjs'
-import { chooseProfile } from './lib/profiles.mjs'
 import { root } from './lib/root.mjs'
 import { exitWith, say } from './lib/terminal.mjs'
 
@@ -17,6 +15,8 @@ try {
   demandNode()
   await installDependencies()
   await buildSources()
+  const { daprResources } = await import('./lib/kubernetes/dapr-resources.mjs')
+  const { chooseProfile } = await import('./lib/profiles.mjs')
   const files = await daprResources(chooseProfile({ profile: 'reference', ...values }))
   const directory = join(root, 'k8s/base/dapr')
   rmSync(directory, { recursive: true, force: true })

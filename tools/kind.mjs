@@ -1,8 +1,8 @@
 // npm run kind: Parley on a Kubernetes of its own, in Docker. Each step finds what an earlier run has done.
 import { join, resolve } from 'node:path'
 import { json, readChoices } from './lib/deployment-secrets.mjs'
+import { overlay } from './lib/kubernetes/names.mjs'
 import { daprVersion, provideProgram } from './lib/kubernetes/programs.mjs'
-import { overlay } from './lib/kubernetes/render.mjs'
 import { secretManifests } from './lib/kubernetes/secrets.mjs'
 import { readArguments } from './lib/options.mjs'
 import { root } from './lib/root.mjs'

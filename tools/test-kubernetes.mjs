@@ -1,7 +1,7 @@
 // npm run test:kubernetes: builds what a Kubernetes without containers needs, once per user, and runs the tests on it.
 import { join } from 'node:path'
-import { provideForTests } from './lib/kubernetes/provide.mjs'
 import { readArguments } from './lib/options.mjs'
+import { demandNode, installDependencies } from './lib/prepare.mjs'
 import { root } from './lib/root.mjs'
 import { exitWith, run } from './lib/terminal.mjs'
 
@@ -13,6 +13,9 @@ about 10 minutes on two cores. From then on \`npm test\` runs these tests, too.`
 
 try {
   const { verbose } = readArguments(usage, { verbose: { type: 'boolean' } }).values
+  demandNode()
+  await installDependencies()
+  const { provideForTests } = await import('./lib/kubernetes/provide.mjs')
   await provideForTests()
   const args = [join(root, 'tools/test.mjs'), 'tools/test/kubernetes', ...(verbose ? ['--verbose'] : [])]
   const { code } = await run(process.execPath, args, { show: true })

@@ -8,7 +8,6 @@ import { spec } from 'node:test/reporters'
 import { inspect } from 'node:util'
 import { provideDapr } from './dapr.mjs'
 import { provideFerretdb } from './lib/ferretdb.mjs'
-import { provideForTests } from './lib/kubernetes/provide.mjs'
 import { readArguments } from './lib/options.mjs'
 import { providePrograms } from './lib/packages.mjs'
 import { buildSources, demandNode, installDependencies } from './lib/prepare.mjs'
@@ -55,11 +54,13 @@ try {
     if (!(error instanceof SetupError)) throw error
     warn(`There is no FerretDB: ${error.message} The tests that need it are skipped.`)
   })
-  if (long && filters.length === 0)
+  if (long && filters.length === 0) {
+    const { provideForTests } = await import('./lib/kubernetes/provide.mjs')
     await provideForTests().catch((error) => {
       if (!(error instanceof SetupError)) throw error
       warn(`No tests on Kubernetes: ${error.message}`)
     })
+  }
   const files = collect()
   if (files.length === 0)
     throw new SetupError(`No test file has ${filters.map((text) => `"${text}"`).join(' or ')} in its path.`)

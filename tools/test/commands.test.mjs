@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, test } from 'node:test'
+import { after, describe, test } from 'node:test'
 import { root } from '../lib/root.mjs'
 
 /** @type {Record<string, string>} */
@@ -38,6 +39,18 @@ describe('what every command of package.json answers', () => {
       assert.doesNotMatch(err, /\n +at /, 'no stack')
     })
   }
+})
+
+describe('in a bare clone, without dependencies', () => {
+  const clone = mkdtempSync(join(tmpdir(), 'parley-bare-'))
+  cpSync(join(root, 'tools'), join(clone, 'tools'), { recursive: true })
+  cpSync(join(root, 'package.json'), join(clone, 'package.json'))
+  after(() => rmSync(clone, { recursive: true, force: true }))
+  for (const [name, file] of files)
+    test(`${name} can begin`, async () => {
+      const { code, err } = await run(join(clone, file), '--help')
+      assert.deepEqual([code, err], [0, ''])
+    })
 })
 
 describe('--replicas', () => {

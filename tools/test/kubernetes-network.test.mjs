@@ -1,8 +1,9 @@
 // Who may reach whom in k8s/: what the policies say, as there is no network here that would enforce them.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { overlay } from '../lib/kubernetes/names.mjs'
 import { findProgram } from '../lib/kubernetes/programs.mjs'
-import { overlay, render } from '../lib/kubernetes/render.mjs'
+import { render } from '../lib/kubernetes/render.mjs'
 
 const kubectl = findProgram('kubectl')
 for (const name of ['kind', 'production'])

@@ -1,6 +1,6 @@
 // Who may call what of an app, for its sidecar's access control list. Dapr matches an operation as a prefix, without regard
 // to its case; the app itself decides about the rest of the path.
-import { namespace } from './dapr-resources.mjs'
+import { namespace } from './names.mjs'
 
 /** Public routes that an app calls itself: who, and the path. What is internal names its callers in the contract. */
 const ownCalls = [

@@ -5,8 +5,7 @@ import { basename } from 'node:path'
 import { stringify } from 'yaml'
 import { readResources, requiredSecrets, resourcePaths } from '../profiles.mjs'
 import { callPolicies } from './call-policies.mjs'
-
-export const namespace = 'parley'
+import { namespace } from './names.mjs'
 
 /** Files of components/common that a cluster has its own of. */
 const replaced = ['config.yaml', 'secrets.yaml']

@@ -1,6 +1,5 @@
 // Kustomize, as kubectl has it.
 import { spawnSync } from 'node:child_process'
-import { join } from 'node:path'
 import { parseAllDocuments } from 'yaml'
 import { root } from '../root.mjs'
 import { SetupError } from '../terminal.mjs'
@@ -19,5 +18,3 @@ export function render(kubectl, directory) {
   if (status !== 0) throw new SetupError(`kubectl kustomize ${directory} failed:\n${stderr.trim()}`)
   return parseAllDocuments(stdout).map((document) => document.toJS({ maxAliasCount: -1 }))
 }
-
-export const overlay = (/** @type {string} */ name) => join('k8s/overlays', name)

@@ -1,7 +1,7 @@
 // The Secrets that the manifests name, as manifests. One per secret, of the same name as elsewhere, so that a service account
 // can be let to some of them and not to others.
 import { apps, secretsOfApps, secretsOfServers } from '../deployment-secrets.mjs'
-import { namespace } from './dapr-resources.mjs'
+import { namespace } from './names.mjs'
 
 /** @param {import('../deployment-secrets.mjs').Choices} choices */
 export function secretManifests(choices) {

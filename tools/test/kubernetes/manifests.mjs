@@ -4,8 +4,9 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { describe, test } from 'node:test'
 import { provideKedaDefinitions } from '../../lib/kubernetes/dapr-chart.mjs'
+import { overlay } from '../../lib/kubernetes/names.mjs'
 import { provideProgram } from '../../lib/kubernetes/programs.mjs'
-import { overlay, render } from '../../lib/kubernetes/render.mjs'
+import { render } from '../../lib/kubernetes/render.mjs'
 import { root } from '../../lib/root.mjs'
 
 const dryRun = [
