@@ -34,10 +34,13 @@ describe('metrics', () => {
 
   it('ask a gauge when somebody looks', async () => {
     const metrics = createMetrics('realtime')
+    await has(metrics, 'parley_sockets{app="realtime"} 0')
     let sockets = 1
     metrics.gauge(names.sockets, () => sockets)
     sockets = 2
     await has(metrics, 'parley_sockets{app="realtime"} 2')
+    metrics.gauge(names.sockets, () => 3)
+    await has(metrics, 'parley_sockets{app="realtime"} 3')
   })
 })
 

@@ -13,7 +13,7 @@ type Values<L extends Labels> = keyof L extends never ? [] : [labels: LabelsOf<L
 export interface Metrics {
   count<L extends Labels>(metric: MetricContract<'counter', L>, ...labels: Values<L>): void
   observe<L extends Labels>(metric: MetricContract<'histogram', L>, value: number, ...labels: Values<L>): void
-  /** `read` is asked when somebody looks: it costs nothing until then. */
+  /** `read` is asked when somebody looks: it costs nothing until then. The last one given counts. */
   gauge(metric: MetricContract<'gauge'>, read: () => number): void
   readonly contentType: string
   /** In Prometheus' text format. */
@@ -29,6 +29,7 @@ export function createMetrics(app: AppId): Metrics {
   const registers = [registry]
   const counters = new Map<string, Counter>()
   const histograms = new Map<string, Histogram>()
+  const readers = new Map<string, () => number>()
 
   for (const metric of Object.values(all) as MetricContract[]) {
     if (!metric.apps.includes(app)) continue
@@ -39,6 +40,13 @@ export function createMetrics(app: AppId): Metrics {
       for (const labels of combinations(metric.labels)) made.inc(labels, 0)
       counters.set(name, made)
     }
+    if (metric.kind === 'gauge')
+      new Gauge({
+        ...{ name, help, registers },
+        collect() {
+          this.set(readers.get(name)?.() ?? 0)
+        },
+      })
     if (metric.kind === 'histogram')
       histograms.set(name, new Histogram({ name, help, labelNames, registers, buckets: [...metric.buckets] }))
   }
@@ -46,14 +54,7 @@ export function createMetrics(app: AppId): Metrics {
   return {
     count: ({ name }, ...[labels = {}]) => counters.get(name)?.inc(labels),
     observe: ({ name }, value, ...[labels = {}]) => histograms.get(name)?.observe(labels, value),
-    gauge({ name, help }, read) {
-      new Gauge({
-        ...{ name, help, registers },
-        collect() {
-          this.set(read())
-        },
-      })
-    },
+    gauge: ({ name }, read) => void readers.set(name, read),
     contentType: registry.contentType,
     text: () => registry.metrics(),
     watchProcess: () => collectDefaultMetrics({ register: registry }),
