@@ -1,7 +1,7 @@
 // npm run restore: what `npm run backup` made becomes the data of a Parley that is started next.
 import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { demandComplete } from './backup/manifest.mjs'
+import { demandComplete, sync } from './backup/manifest.mjs'
 import { readArguments } from './lib/options.mjs'
 import { demandNode, installDependencies } from './lib/prepare.mjs'
 import { root } from './lib/root.mjs'
@@ -47,6 +47,7 @@ async function restore(from, dataDir) {
   await holdDirectory(dataDir, 0)
   try {
     copyFileSync(String(theirs), String(ours))
+    for (const path of [String(ours), dataDir]) sync(path)
     // Last: a restore that was interrupted begins again.
     await step('Copying it to its place', () => placeCluster(join(from, 'postgres'), dataDir))
   } finally {

@@ -2,21 +2,18 @@
 // log of what was written meanwhile, from which the server that starts on the copy makes them whole.
 // https://www.postgresql.org/docs/current/continuous-archiving.html#BACKUP-LOWLEVEL-BASE-BACKUP
 import {
-  closeSync,
   copyFileSync,
   existsSync,
-  fsyncSync,
   mkdirSync,
-  openSync,
   readdirSync,
   renameSync,
-  rmSync,
+  rmdirSync,
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import pg from 'pg'
 import { SetupError } from '../lib/terminal.mjs'
-import { contentsOf, writeManifest } from './manifest.mjs'
+import { contentsOf, sync, writeManifest } from './manifest.mjs'
 
 /** Of this server's life, not of its data: the next one makes them anew. The log of writes comes last. */
 const left = /^(postmaster\.(pid|opts)|backup_label|tablespace_map)$|(^|\/)(pgsql_tmp.*|pg_internal\.init)$/
@@ -33,8 +30,12 @@ export async function backUp({ dataDir, to, port, password }) {
   if (existsSync(to) && readdirSync(to).length > 0)
     throw new SetupError(`${to} is not empty: name a new directory.`)
   const unfinished = `${to}.unfinished`
-  rmSync(unfinished, { recursive: true, force: true })
-  mkdirSync(unfinished, { recursive: true, mode: 0o700 })
+  if (existsSync(unfinished))
+    throw new SetupError(
+      `${unfinished} is there: another backup is being made, or one was interrupted. If it is the latter, remove it.`,
+    )
+  mkdirSync(dirname(to), { recursive: true })
+  mkdirSync(unfinished, { mode: 0o700 })
   const client = new pg.Client({ host: '127.0.0.1', port, user: 'parley', password, database: 'parley' })
   await client.connect()
   try {
@@ -54,8 +55,11 @@ export async function backUp({ dataDir, to, port, password }) {
   copy(join(dataDir, 'secrets.json'), join(unfinished, 'secrets.json'))
   const contents = contentsOf(unfinished)
   writeManifest(unfinished, contents)
-  rmSync(to, { recursive: true, force: true })
+  for (const { path, sha256 } of contents) if (sha256 === undefined) sync(join(unfinished, path))
+  sync(unfinished)
+  if (existsSync(to)) rmdirSync(to)
   renameSync(unfinished, to)
+  sync(dirname(to))
   return { files: contents.length, bytes: contents.reduce((sum, { bytes }) => sum + bytes, 0) }
 }
 
@@ -80,7 +84,5 @@ function copy(/** @type {string} */ from, /** @type {string} */ to) {
     if (/** @type {NodeJS.ErrnoException} */ (error).code === 'ENOENT') return
     throw error
   }
-  const copied = openSync(to, 'r+')
-  fsyncSync(copied)
-  closeSync(copied)
+  sync(to)
 }

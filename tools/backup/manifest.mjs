@@ -1,6 +1,15 @@
 // What a backup holds, so that one that is damaged or incomplete is found before it is used.
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  writeFileSync,
+} from 'node:fs'
 import { join, relative } from 'node:path'
 import { SetupError } from '../lib/terminal.mjs'
 
@@ -19,17 +28,40 @@ export function contentsOf(directory) {
       const at = join(entry.parentPath, entry.name)
       const path = relative(directory, at)
       if (entry.isDirectory()) return { path, bytes: 0 }
-      const content = readFileSync(at)
-      return { path, bytes: content.length, sha256: createHash('sha256').update(content).digest('hex') }
+      return { path, ...digestOf(at) }
     })
+}
+
+/** In pieces: a file of a large table has a gigabyte. */
+function digestOf(/** @type {string} */ path) {
+  const hash = createHash('sha256')
+  const piece = Buffer.allocUnsafe(1024 * 1024)
+  const file = openSync(path, 'r')
+  let bytes = 0
+  for (let read = readSync(file, piece); read > 0; read = readSync(file, piece)) {
+    hash.update(piece.subarray(0, read))
+    bytes += read
+  }
+  closeSync(file)
+  return { bytes, sha256: hash.digest('hex') }
+}
+
+/** On the disk, whatever happens now: a file, or what a directory lists. */
+export function sync(/** @type {string} */ path) {
+  const opened = openSync(path, 'r')
+  fsyncSync(opened)
+  closeSync(opened)
 }
 
 /**
  * @param {string} directory
  * @param {readonly Content[]} contents
  */
-export const writeManifest = (directory, contents) =>
-  writeFileSync(join(directory, file), `${JSON.stringify({ contents }, undefined, 1)}\n`, { mode: 0o600 })
+export function writeManifest(directory, contents) {
+  const path = join(directory, file)
+  writeFileSync(path, `${JSON.stringify({ contents }, undefined, 1)}\n`, { mode: 0o600 })
+  sync(path)
+}
 
 /** Throws where the directory does not hold what its manifest says. */
 export function demandComplete(/** @type {string} */ directory) {
@@ -38,9 +70,10 @@ export function demandComplete(/** @type {string} */ directory) {
   /** @type {{ contents: Content[] }} */
   const { contents } = JSON.parse(readFileSync(path, 'utf8'))
   const found = new Map(contentsOf(directory).map((one) => [one.path, one.sha256]))
-  const wrong =
-    contents.find((one) => !found.has(one.path) || found.get(one.path) !== one.sha256)?.path ??
-    [...found.keys()].find((one) => !contents.some(({ path }) => path === one))
+  const wanted = new Map(contents.map((one) => [one.path, one.sha256]))
+  const wrong = [...wanted.keys(), ...found.keys()].find(
+    (path) => !wanted.has(path) || !found.has(path) || wanted.get(path) !== found.get(path),
+  )
   if (wrong)
     throw new SetupError(
       `The backup in ${directory} is damaged: "${wrong}" is not what it was, or not there. Take another one.`,
