@@ -51,7 +51,8 @@ export function createCourier(deps: CourierDeps) {
     if ('device' in to) {
       const publish = deps.sns()
       if (publish) return publish(push, to)
-      return { kind: 'refused', reason: 'this installation has no SNS topic any more' }
+      // Another replica may know it already, or still.
+      return { kind: 'failed', reason: 'this replica knows no SNS topic' }
     }
     const ttlSeconds = Math.max(0, Math.floor((push.validUntil - clock.now()) / 1_000))
     const { contact } = deps

@@ -25,6 +25,8 @@ export const subscriptions = defineFamily({
   prefix: 'subs',
   mode: 'versioned',
   schema: z.object({ items: z.array(z.union([webPush, sns])) }),
+  // Since the second shape also devices on an SNS topic.
+  upgrades: [(old) => old],
 })
 
 /**
