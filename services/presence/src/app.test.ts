@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { presenceConnected, presenceDisconnected, presenceHeartbeat } from '@parley/contracts'
 import { memoryDocumentStore } from '@parley/kit'
+import { z } from 'zod'
+import { users } from './documents.ts'
 import { timing } from './domain/timing.ts'
 import { testClock } from './testing/clock.ts'
 import { type Replica, startReplica, type World } from './testing/replica.ts'
@@ -41,7 +43,16 @@ const statusOf = async (userId: string) => {
   const { body } = await two.request('GET', `/api/presence?userIds=${userId}`, { as: 'bob' })
   return body.items[0]?.status
 }
-const report = (counter: number, devices: readonly { connected: boolean; counter: number }[]) =>
+const report = (
+  counter: number,
+  devices: readonly {
+    connected: boolean
+    counter: number
+    userId?: string
+    socketId?: string
+    at?: string
+  }[],
+) =>
   one.request('POST', '/internal/report', {
     from: 'realtime',
     body: {
@@ -105,6 +116,34 @@ describe('coming and going', () => {
     assert.equal((await report(202, both)).status, 204)
     await live(10, 300)
     assert.deepEqual([told(), await online('ann')], [['ann online', 'ann offline'], []])
+  })
+
+  it('of which something is still owed is made up for by the next report', async () => {
+    await live(5, 1)
+    const coming = [{ connected: true, counter: 10 }]
+    world.failures = 1
+    assert.equal((await report(11, coming)).status, 503)
+    assert.deepEqual(told(), [])
+    assert.equal((await report(12, coming)).status, 204)
+    assert.deepEqual(told(), ['ann online'])
+  })
+
+  it('of one who cannot be noted keeps back nobody else', async () => {
+    await world.store.create({ ...users, schema: z.any() }, 'eve', 'nothing that it should be')
+    const devices = [
+      { connected: true, counter: 1, userId: 'eve' },
+      { connected: true, counter: 2 },
+    ]
+    assert.equal((await report(3, devices)).status, 204)
+    assert.deepEqual(await online('ann'), ['ann'])
+  })
+
+  it('an old going that is reported with a coming does not undo it', async () => {
+    const coming = { connected: true, counter: 40 }
+    const old = new Date(world.clock.now() - timing.tombstoneMs - 1).toISOString()
+    const going = { connected: false, counter: 50, socketId: 't', at: old }
+    assert.equal((await report(60, [going, coming])).status, 204)
+    assert.deepEqual(await online('ann'), ['ann'])
   })
 
   it('a report keeps the lease of its node', async () => {

@@ -18,6 +18,7 @@ import { registerEvents } from './events.ts'
 import { createNodeShards } from './node-shards.ts'
 import { createNodeTable } from './node-table.ts'
 import { createPeople } from './people.ts'
+import { createReports } from './reports.ts'
 import { createRound } from './rounds.ts'
 import { registerRoutes } from './routes.ts'
 import { createTeller } from './teller.ts'
@@ -72,7 +73,7 @@ export function createPresenceApp(deps: PresenceDeps): PresenceApp {
       ...(deps.draining === undefined ? {} : { draining: deps.draining }),
     },
     (http) => {
-      registerRoutes(http, { people, nodes, sidecar })
+      registerRoutes(http, { people, report: createReports({ people, nodes, logger }), sidecar })
       registerEvents(http, { people, nodes })
     },
   )

@@ -1,5 +1,5 @@
 import type { Presence, UserId } from '@parley/contracts'
-import { type Clock, createUpdater, type DocumentStore } from '@parley/kit'
+import { ChatError, type Clock, createUpdater, type DocumentStore } from '@parley/kit'
 import * as documents from './documents.ts'
 import { apply, nobody, type OwnStatus, type Person, type PersonEvent } from './domain/person.ts'
 import { isConnected, settle, settleAgainAt, view } from './domain/settle.ts'
@@ -87,15 +87,23 @@ export function createPeople({ store, clock, nodes, shards, due, tell }: PeopleD
       if (again !== undefined) await due.add(device.userId, again)
     },
 
-    /** What a node reports to have happened, without what is known already: mostly all of it. */
-    async unknown<D extends TimedDevice & { readonly connected: boolean }>(
+    /**
+     * Of what a node reports, what is not known yet or of which something is still owed: mostly none of it. Where somebody
+     * cannot be read, all of it.
+     */
+    async unsettled<D extends TimedDevice & { readonly connected: boolean }>(
       devices: readonly D[],
     ): Promise<D[]> {
-      const people = await read([...new Set(devices.map(({ userId }) => userId))])
+      const found = await read([...new Set(devices.map(({ userId }) => userId))]).catch((error) => {
+        if (error instanceof ChatError && error.code === 'internal') return undefined
+        throw error
+      })
+      if (found === undefined) return [...devices]
       return devices.filter((device) => {
-        const person = people.get(device.userId) ?? nobody
+        const person = found.get(device.userId) ?? nobody
         const kind = device.connected ? 'connected' : 'disconnected'
-        return apply(person, { kind, ...device }, clock.now()) !== person
+        const isKnown = apply(person, { kind, ...device }, clock.now()) === person
+        return !isKnown || person.told < person.rev || settleAgainAt(person) !== undefined
       })
     },
 

@@ -10,20 +10,16 @@ import {
   type UserId,
 } from '@parley/contracts'
 import { type HttpApp, handle, type Sidecar } from '@parley/kit'
-import pLimit from 'p-limit'
-import type { NodeTable } from './node-table.ts'
 import type { People } from './people.ts'
-
-/** What others have to do meanwhile comes first: a report repeats, and mostly says nothing new. */
-const reportedAtOnce = 16
+import type { createReports } from './reports.ts'
 
 export interface RouteDeps {
   readonly people: People
-  readonly nodes: NodeTable
+  readonly report: ReturnType<typeof createReports>
   readonly sidecar: Pick<Sidecar, 'invoke'>
 }
 
-export function registerRoutes(http: HttpApp, { people, nodes, sidecar }: RouteDeps): void {
+export function registerRoutes(http: HttpApp, { people, report, sidecar }: RouteDeps): void {
   /** Those whom this person may see: who shares a conversation, and the person as the others see them. */
   async function look(
     userId: UserId,
@@ -57,13 +53,8 @@ export function registerRoutes(http: HttpApp, { people, nodes, sidecar }: RouteD
     status: 200,
     body: await people.visibility(body.userId),
   }))
-  handle(http, internalReport, async ({ body: { node, epoch, counter, closing, at, devices } }) => {
-    await nodes.renew(node, { epoch, counter, closing, at: Date.parse(at) })
-    const timed = devices.map((device) => ({ ...device, node, epoch, at: Date.parse(device.at) }))
-    const limit = pLimit(reportedAtOnce)
-    const take = (device: (typeof timed)[number]) =>
-      device.connected ? people.connected(device) : people.disconnected(device)
-    await Promise.all((await people.unknown(timed)).map((device) => limit(() => take(device))))
+  handle(http, internalReport, async ({ body }) => {
+    await report(body)
     return { status: 204 }
   })
   handle(http, internalOnline, async ({ body }) => ({

@@ -15,8 +15,8 @@ import type { Clock, Logger, Sidecar } from '@parley/kit'
  * heartbeats are not: the next one says the same.
  *
  * A broker may lose an event that it accepted, or hold it for half an hour, and a going that never arrives shows somebody
- * as there for ever. So each heartbeat also calls `presence` with what has happened since the last such call that was
- * answered: the event is the quick way, the call the sure one.
+ * as there for ever. So each heartbeat also calls `presence` with what had happened by the heartbeat before and was in no
+ * such call yet that was answered: the event is the quick way and mostly was there, the call is the sure one.
  */
 export interface Reporter {
   connected(device: Device): void
@@ -52,6 +52,8 @@ export function createReporter(deps: {
   /** Oldest first. */
   const unreported: Happening[] = []
   let reporting = false
+  /** The counter at the last heartbeat. */
+  let lastBeat = 0
   let counter = 0
   let publishing = 0
   let dropped = 0
@@ -66,23 +68,25 @@ export function createReporter(deps: {
     sidecar.publish(presenceHeartbeat, { ...stamp(), closing: false }).catch((error) => {
       logger.warn({ err: error }, 'a heartbeat was not published')
     })
-    void reportAll()
+    void reportAll(lastBeat)
+    lastBeat = counter
   }
 
-  async function report(closing: boolean): Promise<void> {
-    const devices = unreported.slice(0, limits.reportedDevices)
+  async function report(closing: boolean, until: number): Promise<void> {
+    const devices = unreported.slice(0, limits.reportedDevices).filter((one) => one.counter <= until)
     await sidecar.invoke(internalReport, { body: { ...stamp(), closing, devices } })
     const last = devices.at(-1)?.counter ?? 0
     const next = unreported.findIndex((one) => one.counter > last)
     unreported.splice(0, next < 0 ? unreported.length : next)
   }
 
-  async function reportAll(): Promise<void> {
+  async function reportAll(until: number): Promise<void> {
     if (reporting) return
     reporting = true
+    const isDue = () => (unreported[0]?.counter ?? Number.POSITIVE_INFINITY) <= until
     try {
-      do await report(false)
-      while (unreported.length > 0 && !closed)
+      do await report(false, until)
+      while (isDue() && !closed)
     } catch (error) {
       logger.warn({ err: error }, 'presence did not take a report')
     }
@@ -94,20 +98,22 @@ export function createReporter(deps: {
     if (closed) return
     const { counter, at } = stamp()
     const { userId, sessionId, socketId } = device
+    makeRoom(unreported)
     unreported.push({ connected: event === presenceConnected, counter, at, userId, sessionId, socketId })
-    if (unreported.length > mostQueued) unreported.shift()
     const data = { node, epoch, counter, at, userId, sessionId, socketId }
     enqueue(() => sidecar.publish(event, data))
   }
 
+  function makeRoom(list: unknown[]): void {
+    if (list.length < mostQueued) return
+    list.shift()
+    dropped += 1
+    // Once per full list's worth: a line each would be an outage of its own.
+    if (dropped % mostQueued === 1) logger.error({ dropped }, 'presence is not told of all that happens here')
+  }
+
   function enqueue(publish: () => Promise<void>): void {
-    if (queue.length >= mostQueued) {
-      queue.shift()
-      dropped += 1
-      // Once per full queue's worth: a line each would be an outage of its own.
-      if (dropped % mostQueued === 1)
-        logger.error({ dropped }, 'presence events are dropped: nothing is published')
-    }
+    makeRoom(queue)
     queue.push(publish)
     drain()
   }
@@ -148,7 +154,7 @@ export function createReporter(deps: {
       stop()
       // All that it would report ends with the node's epoch.
       unreported.length = 0
-      const told = [sidecar.publish(presenceHeartbeat, { ...stamp(), closing: true }), report(true)]
+      const told = [sidecar.publish(presenceHeartbeat, { ...stamp(), closing: true }), report(true, 0)]
       const failed = (await Promise.allSettled(told)).every(({ status }) => status === 'rejected')
       if (failed) logger.warn('nobody could be told that this node closes: its lease will lapse')
     },
