@@ -45,51 +45,59 @@ async function serve(wishes, binaries) {
   mkdirSync(dataDir, { recursive: true })
   await takeOver(dataDir)
   const infrastructure = await startInfrastructure({ profile, dataDir, portOffset: options.portOffset })
-  const runFile = writeRunFile({ ...options, profile, dataDir })
-  const apps = readRunFile({ file: runFile })
-  writeRunState(dataDir, {
-    state: 'ready',
-    supervisor: self(),
-    profile,
-    portOffset: options.portOffset,
-    urls: {
-      gateway: `http://localhost:${apps.find((app) => app.env.GATEWAY_PORT)?.env.GATEWAY_PORT}`,
-      sidecars: Object.fromEntries(apps.map((app) => [app.id, `http://127.0.0.1:${app.daprHttpPort}`])),
-    },
-    servers: Object.fromEntries(
-      Object.entries(infrastructure.servers).map(([name, { port, id }]) => [
-        name,
-        { port, pid: id?.pid ?? process.pid },
-      ]),
-    ),
-    apps: {},
-    groups: Object.values(infrastructure.servers).flatMap(({ id }) => id ?? []),
-  })
-  const environment = writeEnvironment(dataDir, binaries)
-  const shown = (/** @type {string} */ path) => relative(process.cwd(), path) || path
-  say()
-  say('The servers run. In another terminal:')
-  say()
-  say(`  cd ${options.runDir}`)
-  say(`  . ${shown(environment)}          # puts dapr on the PATH, where it is not installed`)
-  say(`  dapr run -f ${shown(runFile)}`)
-  say()
-  say(
-    `Then open http://localhost:${apps.find((app) => app.env.GATEWAY_PORT)?.env.GATEWAY_PORT}, or call a service through its sidecar:`,
-  )
-  say(
-    `  curl http://localhost:${apps.find(({ id }) => id === 'messages')?.daprHttpPort}/v1.0/invoke/messages/method/api/conversations -H "authorization: Bearer …"`,
-  )
-  say('Ctrl-C here stops the servers: stop the services first.')
-  await new Promise((resolve) => {
-    stopping.signal.addEventListener('abort', resolve)
-    infrastructure.watch((name) => {
-      say(`The server ${name} has ended. See ${join(dataDir, 'logs')}.`)
-      resolve(undefined)
+  try {
+    await announceAndWait()
+  } finally {
+    await infrastructure.stop()
+    clearRunState(dataDir)
+  }
+
+  async function announceAndWait() {
+    const runFile = writeRunFile({ ...options, profile, dataDir })
+    const apps = readRunFile({ file: runFile })
+    writeRunState(dataDir, {
+      state: 'ready',
+      supervisor: self(),
+      profile,
+      portOffset: options.portOffset,
+      urls: {
+        gateway: `http://localhost:${apps.find((app) => app.env.GATEWAY_PORT)?.env.GATEWAY_PORT}`,
+        sidecars: Object.fromEntries(apps.map((app) => [app.id, `http://127.0.0.1:${app.daprHttpPort}`])),
+      },
+      servers: Object.fromEntries(
+        Object.entries(infrastructure.servers).map(([name, { port, id }]) => [
+          name,
+          { port, pid: id?.pid ?? process.pid },
+        ]),
+      ),
+      apps: {},
+      groups: Object.values(infrastructure.servers).flatMap(({ id }) => id ?? []),
     })
-  })
-  await infrastructure.stop()
-  clearRunState(dataDir)
+    const environment = writeEnvironment(dataDir, binaries)
+    const shown = (/** @type {string} */ path) => relative(process.cwd(), path) || path
+    say()
+    say('The servers run. In another terminal:')
+    say()
+    say(`  cd ${options.runDir}`)
+    say(`  . ${shown(environment)}          # puts dapr on the PATH, where it is not installed`)
+    say(`  dapr run -f ${shown(runFile)}`)
+    say()
+    say(
+      `Then open http://localhost:${apps.find((app) => app.env.GATEWAY_PORT)?.env.GATEWAY_PORT}, or call a service through its sidecar:`,
+    )
+    say(
+      `  curl http://localhost:${apps.find(({ id }) => id === 'messages')?.daprHttpPort}/v1.0/invoke/messages/method/api/conversations -H "authorization: Bearer …"`,
+    )
+    say('Ctrl-C here stops the servers: stop the services first.')
+    stopping.signal.throwIfAborted()
+    await new Promise((resolve) => {
+      stopping.signal.addEventListener('abort', resolve)
+      infrastructure.watch((name) => {
+        say(`The server ${name} has ended. See ${join(dataDir, 'logs')}.`)
+        resolve(undefined)
+      })
+    })
+  }
 }
 
 /**

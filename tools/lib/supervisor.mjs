@@ -168,7 +168,9 @@ export class Supervisor {
     this.processes = {}
     this.#showNotices()
     if (this.state === 'stopped') return
-    const reason = explainFailure(this.log.textFrom(this.runStart ?? 0)) ?? how ?? 'it gave no reason'
+    const text = this.log.textFrom(this.runStart ?? 0)
+    const wasTold = text.includes(`"${this.options.app.appId} is closed"`)
+    const reason = explainFailure(text) ?? how ?? (wasTold ? 'it was told to' : 'it gave no reason')
     if (Date.now() - (this.startedAt ?? 0) > stableMs) this.failuresInRow = 0
     this.failuresInRow++
     this.state = 'waiting'

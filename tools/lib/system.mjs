@@ -136,6 +136,7 @@ export class System {
       }
       await sleep(50)
     }
+    this.signal.throwIfAborted()
   }
 
   /**

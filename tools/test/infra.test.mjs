@@ -33,13 +33,18 @@ before(async () => {
   }
 })
 after(async () => {
-  const pid = /** @type {number} */ (dapr.pid)
-  // `dapr run -f` makes a group of its own and ends all that it started.
-  signal(pid, 'SIGTERM')
-  await until(() => !groupIsAlive(pid), 'the end of dapr run')
-  infra.child.kill('SIGINT')
-  await infra.exited
-  await run.remove()
+  try {
+    const pid = dapr?.pid
+    // `dapr run -f` makes a group of its own and ends all that it started.
+    if (pid !== undefined) {
+      signal(pid, 'SIGTERM')
+      await until(() => !groupIsAlive(pid), 'the end of dapr run')
+    }
+    infra.child.kill('SIGINT')
+    await infra.exited
+  } finally {
+    await run.remove()
+  }
 })
 
 /** @param {string} app the service, asked through its own sidecar */

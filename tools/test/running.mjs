@@ -61,7 +61,11 @@ export function newRunDir() {
     async remove() {
       const left = readRunState(join(directory, '.data'))
       if (left) {
-        if (isAlive(left.supervisor)) signal(left.supervisor.pid, 'SIGKILL')
+        // Told to, it ends servers that it has only begun to start, too.
+        signal(left.supervisor.pid, 'SIGTERM')
+        await until(() => !isAlive(left.supervisor), 'the end of what runs there').catch(() =>
+          signal(left.supervisor.pid, 'SIGKILL'),
+        )
         await endGroups(left.groups)
       }
       rmSync(directory, { recursive: true, force: true })
@@ -76,6 +80,8 @@ export function launch(args, script = 'tools/start.mjs') {
   })
   // A test that fails in the middle leaves nothing behind.
   process.once('exit', () => child.kill('SIGTERM'))
+  // The test command ends a file that takes too long.
+  process.once('SIGTERM', () => process.exit(1))
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk) => {

@@ -53,6 +53,9 @@ export async function startParley(options: ParleyOptions = {}): Promise<Parley> 
   // A test that fails in the middle leaves nothing behind.
   const end = () => child.kill('SIGTERM')
   process.once('exit', end)
+  // The test command ends a file that takes too long.
+  const exit = () => process.exit(1)
+  process.once('SIGTERM', exit)
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk: Buffer) => {
@@ -75,6 +78,7 @@ export async function startParley(options: ParleyOptions = {}): Promise<Parley> 
     await ended
     clearTimeout(impatience)
     process.removeListener('exit', end)
+    process.removeListener('SIGTERM', exit)
     if (options.directory === undefined) await rm(directory, { recursive: true, force: true })
   }
 
