@@ -145,7 +145,8 @@ async function runPhase({ name, concurrency }, files) {
     stream.on('test:stdout', ({ file, message }) => keep(printed, file, message))
     stream.on('test:stderr', ({ file, message }) => keep(printed, file, message))
     stream.on('test:pass', (event) => {
-      if (event.details.type === 'suite') return
+      // A suite that is skipped says nothing of its tests: then it is what was skipped.
+      if (event.details.type === 'suite' && event.skip === undefined) return
       if (event.skip === undefined) counts.passed++
       else {
         counts.skipped++

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import { transport } from '@parley/contracts'
+import { until } from '@parley/testkit'
 import { io } from 'socket.io-client'
 import {
   freePort,
@@ -173,7 +173,7 @@ for (const kind of ['nginx', 'node'] satisfies Kind[])
         await heard(client, 'connect')
         client.close()
         const find = (path: string) => gateway.accessLog().find((line) => line.path === path)
-        while (!find('/api/auth/me') || !find('/socket.io/')) await delay(10)
+        await until(() => find('/api/auth/me') && find('/socket.io/'), 'both lines are in the log')
         const seen = [gateway.sidecar.seen[0]?.headers, gateway.realtime.handshakes[0]]
         for (const [index, path, status] of [
           [0, '/api/auth/me', 200],

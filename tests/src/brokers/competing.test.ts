@@ -3,10 +3,8 @@ import { rm } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import { until } from '@parley/testkit'
 import { directoryFor, prepare, provideServer, type Server } from '../conformance/servers.ts'
+import { isLong, onlyInLong } from '../long.ts'
 import { type Replica, startReplica } from './replica.ts'
-
-const isLong = process.env.PARLEY_LONG_TESTS === '1'
-const onlyInLong = 'only in the long run: npm test -- --long'
 
 const events = 200
 const patienceMs = 120_000

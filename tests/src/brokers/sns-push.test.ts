@@ -7,9 +7,8 @@ import { until } from '@parley/testkit'
 import { z } from 'zod'
 import { directoryFor, provideServer, tool } from '../conformance/servers.ts'
 import { type RealSystem, startReal } from '../dapr/start.ts'
+import { isLong, onlyInLong } from '../long.ts'
 
-const isLong = process.env.PARLEY_LONG_TESTS === '1'
-const onlyInLong = 'only in the long run: npm test -- --long'
 const { missing, start } = isLong ? await provideServer('aws') : { missing: onlyInLong }
 const account = 'us-east-1:123456789012'
 const pushed = z.object({
@@ -55,41 +54,37 @@ it('a push to a subscription of the kind sns is published once, with user and de
         got.push(pushed.parse(JSON.parse(body.replaceAll('&quot;', '"'))))
     }
 
-    const [ann, bob] = await system.people('ann', 'bob')
-    const { id } = await ann.group('Team', [bob])
-    const { status, body } = await bob.insist(subscribe, { body: { kind: 'sns', device: 'phone 7' } })
-    assert.deepEqual([status, body.kind], [201, 'sns'])
-    const device = await ann.device()
-    const first = await device.send(id, 'to the phone')
-    await until(
-      async () => {
+    const [ann, bob, cid] = await system.people('ann', 'bob', 'cid')
+    const { id } = await ann.group('Team', [bob, cid])
+    const ofDevice = async (person: typeof bob, device: string) =>
+      (await person.insist(subscribe, { body: { kind: 'sns', device } })).body
+    const { id: subscriptionId, kind } = await ofDevice(bob, 'phone 7')
+    assert.equal(kind, 'sns')
+    await ofDevice(cid, 'witness')
+    const phone = await ann.device()
+    await phone.ok('presence:watch', { userIds: [bob.id] })
+    /** When the witness has it, the message was dealt with. */
+    const say = async (text: string) => {
+      const { seq } = await phone.send(id, text)
+      const isThere = async () => {
         await receive()
-        return got.length > 0
-      },
-      'the push is on the queue',
-      60_000,
-    )
-    assert.deepEqual(
-      got.map(({ userId, device, body, seq }) => [userId, device, body, seq]),
-      [[bob.id, 'phone 7', 'ann: to the phone', first.seq]],
-    )
-
+        return got.some((one) => one.device === 'witness' && one.seq === seq)
+      }
+      await until(isThere, `the push of "${text}" is on the queue`, 60_000)
+      return seq
+    }
+    const seq = await say('to the phone')
     const there = await bob.device()
-    await device.send(id, 'he reads it himself')
+    await phone.until('presence', ({ userId, status }) => userId === bob.id && status === 'online', 60_000)
+    await say('he reads it himself')
     there.close()
-    await bob.insist(unsubscribe, { params: { subscriptionId: body.id } })
-    await device.send(id, 'to nobody')
-    await bob.insist(subscribe, { body: { kind: 'sns', device: 'phone 8' } })
-    await until(
-      async () => {
-        await device.send(id, 'to the new phone')
-        await receive()
-        return got.length > 1
-      },
-      'the next push is on the queue',
-      60_000,
+    await bob.insist(unsubscribe, { params: { subscriptionId } })
+    await say('to nobody')
+    assert.deepEqual(
+      got.filter(({ userId }) => userId === bob.id),
+      [{ userId: bob.id, device: 'phone 7', body: 'ann: to the phone', seq, validUntil: got[0]?.validUntil }],
     )
-    assert.deepEqual([got[1]?.device, got[1]?.body], ['phone 8', 'ann: to the new phone'])
+    assert.equal(got.filter(({ userId }) => userId === cid.id).length, 3, 'each once')
   } finally {
     await system?.close()
     await server.close()

@@ -32,6 +32,7 @@ export async function exactlyOnce(chat: RealSystem): Promise<void> {
   await until(isHere, 'the last one is delivered', settleMs)
   await laptop.settled()
   const heard = laptop.entries(id)
+  assert.equal(heard.filter(({ kind }) => kind === 'message').length, repeated)
   assert.deepEqual(heard, log.slice(-heard.length))
 }
 

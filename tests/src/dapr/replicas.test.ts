@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { startParley } from '@parley/testkit'
+import { isLong } from '../long.ts'
 import { keepCalling } from '../people/caller.ts'
 import type { Device } from '../people/device.ts'
 import { hasRedis } from '../system/redis.ts'
@@ -9,7 +10,6 @@ import { type RealSystem, startReal } from './start.ts'
 import { tool } from './tool.ts'
 import { betweenMs, underTraffic } from './under-traffic.ts'
 
-const isLong = process.env.PARLEY_LONG_TESTS === '1'
 const oneOfEach = ['messages-2', 'auth', 'presence-2', 'notifications', 'realtime']
 /** One in four is a message, of which a person may send 20 a second. */
 const callEveryMs = 25
