@@ -59,7 +59,7 @@ async function bringUp(directory, kubeconfig) {
   ]
   const ask = ['--kubeconfig', kubeconfig]
   const choices = readChoices(directory)
-  await makeCluster(kind, kubeconfig)
+  const isNew = await makeCluster(kind, kubeconfig)
   for (const [target, image] of Object.entries(images))
     await doing(`Building ${image}`, 'docker', ['build', '--target', target, '--tag', image, root], 300)
   await doing('Loading the images', kind, ['load', 'docker-image', '--name', name, ...Object.values(images)])
@@ -77,21 +77,15 @@ async function bringUp(directory, kubeconfig) {
   const secrets = json({ apiVersion: 'v1', kind: 'List', items: secretManifests(choices) })
   await doing('Applying the secrets', kubectl, [...ask, 'apply', '-f', '-'], undefined, secrets)
   await doing('Applying k8s/overlays/kind', kubectl, [...ask, 'apply', '-k', join(root, overlay('kind'))])
+  const ours = ['-n', 'parley', '-l', 'app.kubernetes.io/part-of=parley']
+  // The tag is the same: without it, pods would keep the images and tokens that they have.
+  if (!isNew)
+    await doing('Starting the pods anew', kubectl, [...ask, 'rollout', 'restart', 'deployment', ...ours])
   for (const kinds of ['statefulset', 'deployment'])
     await doing(
       `Waiting for every ${kinds}`,
       kubectl,
-      [
-        ...ask,
-        '-n',
-        'parley',
-        'rollout',
-        'status',
-        kinds,
-        '-l',
-        'app.kubernetes.io/part-of=parley',
-        '--timeout=10m',
-      ],
+      [...ask, 'rollout', 'status', kinds, ...ours, '--timeout=10m'],
       180,
     )
   say('\nParley is at http://localhost:8080')
@@ -101,6 +95,7 @@ async function bringUp(directory, kubeconfig) {
 /**
  * @param {string} kind
  * @param {string} kubeconfig
+ * @returns {Promise<boolean>} whether it is new
  */
 async function makeCluster(kind, kubeconfig) {
   const { output } = await run(kind, ['get', 'clusters'])
@@ -122,6 +117,7 @@ async function makeCluster(kind, kubeconfig) {
       '--kubeconfig',
       kubeconfig,
     ])
+  return !known
 }
 
 /**

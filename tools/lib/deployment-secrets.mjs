@@ -43,7 +43,11 @@ export function secretsOfApps(choices) {
   const url = (/** @type {string} */ server, /** @type {(password: string) => string} */ ours) =>
     choices[`${server}-url`] ?? ours(choices[`${server}-password`] ?? '')
   const redis = url('redis', (password) => `redis://:${password}@redis:6379`)
-  const { hostname, port, password } = new URL(redis)
+  const { protocol, username, hostname, port, password } = new URL(redis)
+  if (protocol !== 'redis:' || username !== '')
+    throw new SetupError(
+      'The "redis-url" in choices.json names a user or TLS, which presence-store.yaml does not take: use redis://:password@host:port, or set redisUsername or enableTLS in that component and its secrets by hand.',
+    )
   const bus = { 'rabbitmq-url': url('rabbitmq', (own) => `amqp://parley:${own}@rabbitmq:5672/`) }
   const postgres = {
     'postgres-url': url(

@@ -72,8 +72,8 @@ describe('npm run kind', () => {
         'kubectl apply -f',
         'kubectl apply -f',
         'kubectl apply -k',
-        'kubectl -n parley',
-        'kubectl -n parley',
+        'kubectl rollout status',
+        'kubectl rollout status',
       ],
     )
     for (const [, path = ''] of done.calls.join(' ').matchAll(/(?:-f|-k|--config|--values) (\/\S+)/g))
@@ -93,6 +93,10 @@ describe('npm run kind', () => {
     assert.equal(
       again.calls.some((call) => call.startsWith('kind create')),
       false,
+    )
+    assert.ok(
+      again.calls.some((call) => call.includes('rollout restart deployment')),
+      'what is new runs',
     )
     const down = kind({ docker: '', kind: '' }, ['--down'])
     assert.equal(down.status, 0, down.output)

@@ -1,6 +1,7 @@
 // Who may reach whom in k8s/: what the policies say, as there is no network here that would enforce them.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { appIds } from '@parley/contracts'
 import { overlay } from '../lib/kubernetes/names.mjs'
 import { findProgram } from '../lib/kubernetes/programs.mjs'
 import { render } from '../lib/kubernetes/render.mjs'
@@ -45,12 +46,21 @@ for (const name of ['kind', 'production'])
       assert.deepEqual(metrics.from, [
         { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } },
       ])
-      const served = all
-        .filter(({ spec }) => spec?.template?.metadata.annotations?.['dapr.io/app-id'])
-        .flatMap(({ spec }) => spec.template.spec.containers[0].env)
-        .filter(({ name }) => name === 'METRICS_PORT')
-      assert.equal(served.length, 6)
-      for (const { value } of served) assert.equal(Number(value), metrics.ports[0].port)
+      const served = all.flatMap(({ spec }) => {
+        const app = spec?.template?.metadata.annotations?.['dapr.io/app-id']
+        const env = spec?.template?.spec.containers[0].env ?? []
+        const port = env.find((/** @type {any} */ { name }) => name === 'METRICS_PORT')
+        return app && port ? [{ app, port: Number(port.value) }] : []
+      })
+      assert.deepEqual(served.map(({ app }) => app).sort(), appIds.filter((app) => app !== 'gateway').sort())
+      for (const { port } of served) assert.equal(port, metrics.ports[0].port)
+      const [policy] = policies.filter(({ metadata }) => metadata.name === 'metrics')
+      assert.deepEqual(
+        meant(policy.spec.podSelector)
+          .map(({ name }) => name)
+          .sort(),
+        served.map(({ app }) => app).sort(),
+      )
     })
 
     /** @type {{ name: string, labels: any, ports: string[] }[]} */

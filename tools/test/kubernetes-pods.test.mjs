@@ -135,7 +135,7 @@ for (const name of overlays)
       assert.ok(all.length > 60)
     })
 
-    test('every pod that a Service or a policy means is there', () => {
+    test('every pod that a Service means is there', () => {
       const labels = [...of('Deployment'), ...of('StatefulSet')].map(
         ({ spec }) => spec.template.metadata.labels,
       )

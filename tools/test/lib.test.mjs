@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { secretManifests } from '../lib/kubernetes/secrets.mjs'
 import { explainFailure, isEcho, LogFile, readNotice } from '../lib/log-file.mjs'
 import { endGroups, isAlive } from '../lib/processes.mjs'
 import { demandSecrets, readYaml } from '../lib/profiles.mjs'
@@ -224,4 +225,25 @@ test('a process id that was used again is nobody of ours', async () => {
   const stranger = { pid: process.pid, startedAt: 'another time' }
   assert.equal(isAlive(stranger), false)
   assert.equal(await endGroups([stranger]), 0)
+})
+
+describe('secrets on Kubernetes', () => {
+  const choices = new Proxy(/** @type {Record<string, string>} */ ({}), {
+    get: (own, key) => own[String(key)] ?? (String(key).endsWith('-url') ? undefined : 'x'),
+  })
+  const secretOf = (/** @type {string} */ name) =>
+    secretManifests(choices).find(({ metadata }) => metadata.name === name)?.stringData[name] ?? ''
+
+  test('an address that somebody gives stands above ours', () => {
+    assert.match(secretOf('messages-store-url'), /^mongodb:/)
+    choices['messages-store-url'] = 'postgres://db/parley'
+    assert.equal(secretOf('messages-store-url'), 'postgres://db/parley')
+  })
+
+  test('a Redis with a user or TLS is refused with a sentence, as presence could not reach it', () => {
+    for (const url of ['rediss://:p@redis:6379', 'redis://parley:p@redis:6379']) {
+      choices['redis-url'] = url
+      assert.throws(() => secretManifests(choices), /names a user or TLS/)
+    }
+  })
 })
