@@ -27,6 +27,10 @@ const expressions = [
   ...rules.map(({ expr }) => expr),
   // Grafana puts a duration there.
   ...targets.map((/** @type {any} */ { expr }) => expr.replaceAll('$__rate_interval', '1m')),
+  // By what KEDA scales.
+  ...[...read('k8s/components/keda/scaled-objects.yaml').matchAll(/^ +query: (.+)$/gm)].map(
+    ([, query = '']) => query,
+  ),
 ]
 
 /**

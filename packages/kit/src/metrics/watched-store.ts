@@ -21,11 +21,9 @@ export function watchedStore(store: DocumentStore, metrics: Metrics): DocumentSt
   }
 
   function saw(
-    operation: Operation,
     { prefix: family }: Family<never>,
     outcome: CreateOutcome<unknown>['outcome'] | 'replaced' | 'conflict',
   ): void {
-    if (outcome === 'unknown') failed(operation)
     if (outcome === 'exists') metrics.count(names.storeConflicts, { family, operation: 'create' })
     if (outcome === 'conflict') metrics.count(names.storeConflicts, { family, operation: 'replace' })
   }
@@ -35,17 +33,21 @@ export function watchedStore(store: DocumentStore, metrics: Metrics): DocumentSt
     getMany: (...args) => timed('getMany', () => store.getMany(...args)),
     async create(family, ...args) {
       const result = await timed('create', () => store.create(family, ...args))
-      saw('create', family as Family<never>, result.outcome)
+      if (result.outcome === 'unknown') failed('create')
+      saw(family as Family<never>, result.outcome)
       return result
     },
     async createMany(family, ...args) {
       const results = await timed('createMany', () => store.createMany(family, ...args))
-      for (const { outcome } of results) saw('createMany', family as Family<never>, outcome)
+      // Once for the call, as calls are what is timed.
+      if (results.some(({ outcome }) => outcome === 'unknown')) failed('createMany')
+      for (const { outcome } of results) saw(family as Family<never>, outcome)
       return results
     },
     async replace(family, ...args) {
       const outcome = await timed('replace', () => store.replace(family, ...args))
-      saw('replace', family as Family<never>, outcome)
+      if (outcome === 'unknown') failed('replace')
+      saw(family as Family<never>, outcome)
       return outcome
     },
     put: (...args) => timed('put', () => store.put(...args)),
