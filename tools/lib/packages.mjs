@@ -10,6 +10,7 @@ const programs = {
   'rabbitmq-server': 'rabbitmq-server',
   sqlite3: 'sqlite3',
   chromium: 'chromium',
+  promtool: 'prometheus',
 }
 
 /**
