@@ -47,17 +47,21 @@ describe('two replicas of every service', { skip: !hasRedis && 'there is no redi
         }
     }))
 
-  it('a rolling restart fails no call, loses nothing and doubles nothing', () =>
-    underTraffic(chat, async () => {
-      const [sue, tom] = await chat.people('sue', 'tom')
-      const { id } = await sue.group('Calls', [tom])
-      const callers = [sue, tom].map((person) => keepCalling(person, id, callEveryMs))
-      await tool('restart', '--data', chat.parley.directory, ...(isLong ? [] : oneOfEach))
-      for (const caller of callers) {
-        const { calls, failed } = await caller.stop()
-        assert.deepEqual(failed, [], `${failed.length} of ${calls} calls failed`)
-      }
-    }))
+  it('a rolling restart fails no call, loses nothing and doubles nothing', (t) =>
+    underTraffic(
+      chat,
+      async () => {
+        const [sue, tom] = await chat.people('sue', 'tom')
+        const { id } = await sue.group('Calls', [tom])
+        const callers = [sue, tom].map((person) => keepCalling(person, id, callEveryMs))
+        await tool('restart', '--data', chat.parley.directory, ...(isLong ? [] : oneOfEach))
+        for (const caller of callers) {
+          const { calls, failed } = await caller.stop()
+          assert.deepEqual(failed, [], `${failed.length} of ${calls} calls failed`)
+        }
+      },
+      { teams: isLong ? 4 : 1, tell: (text) => t.diagnostic(text) },
+    ))
 
   it('the people of a node that is killed are gone soon, but for those who are elsewhere, too', async () => {
     const [ann, bob, eve] = await chat.people('ann', 'bob', 'eve')

@@ -16,14 +16,26 @@ interface Room {
   readonly id: ConversationId
   readonly writers: readonly Writer[]
 }
+interface Team {
+  readonly people: readonly [Person, ...Person[]]
+  readonly rooms: readonly Room[]
+}
 
-/** Everybody writes while `disturb` runs; then the log has to be what each of them was told. */
-export async function underTraffic(chat: RealSystem, disturb: () => Promise<void>): Promise<void> {
-  const people = await chat.people('ann', 'bob', 'eve', 'joe')
-  const [ann, bob, eve, joe] = people
-  const rooms = [await start(chat, ann, [bob, eve, joe]), await start(chat, eve, [joe, ann])]
+/**
+ * Everybody writes while `disturb` runs; then the log has to be what each of them was told. A team writes 58 messages a
+ * second in its two rooms. `tell` gets a sentence about how much it was.
+ */
+export async function underTraffic(
+  chat: RealSystem,
+  disturb: () => Promise<void>,
+  { teams: count = 1, tell }: { teams?: number; tell?: (text: string) => void } = {},
+): Promise<void> {
+  const begun = performance.now()
+  const teams: Team[] = []
+  while (teams.length < count) teams.push(await startTeam(chat))
+  const rooms = teams.flatMap((team) => team.rooms)
   const stop = () => Promise.all(rooms.flatMap(({ writers }) => writers.map((writer) => writer.stop())))
-  const show = (status: PresenceStatus) => everybodyIs(people, status)
+  const show = (status: PresenceStatus) => Promise.all(teams.map(({ people }) => everybodyIs(people, status)))
   try {
     await delay(betweenMs)
     await disturb()
@@ -35,17 +47,22 @@ export async function underTraffic(chat: RealSystem, disturb: () => Promise<void
     throw error
   }
   await stop()
-  for (const { id, writers } of rooms) {
-    const reader = writers[0]?.person ?? ann
-    const [log, history] = [await reader.log(id), await reader.history(id)]
-    assert.deepEqual(
-      log.map(({ seq }) => seq),
-      log.map((_, i) => i + 1),
-    )
-    await Promise.all(writers.map((writer) => writer.verify(log, history)))
-  }
+  const seconds = (performance.now() - begun) / 1_000
+  const stored = await Promise.all(rooms.map(verified))
+  tell?.(`${stored.reduce((sum, one) => sum + one, 0)} messages in ${Math.round(seconds)} s`)
   leave(chat.door)
   await show('offline')
+}
+
+async function verified({ id, writers: [first, ...others] }: Room): Promise<number> {
+  assert.ok(first)
+  const [log, history] = [await first.person.log(id), await first.person.history(id)]
+  assert.deepEqual(
+    log.map(({ seq }) => seq),
+    log.map((_, i) => i + 1),
+  )
+  await Promise.all([first, ...others].map((writer) => writer.verify(log, history)))
+  return history.length
 }
 
 async function everybodyIs(people: readonly [Person, ...Person[]], status: PresenceStatus): Promise<void> {
@@ -62,6 +79,12 @@ async function everybodyIs(people: readonly [Person, ...Person[]], status: Prese
     assert.deepEqual(found, expected)
     throw error
   })
+}
+
+async function startTeam(chat: RealSystem): Promise<Team> {
+  const people = await chat.people('ann', 'bob', 'eve', 'joe')
+  const [ann, bob, eve, joe] = people
+  return { people, rooms: [await start(chat, ann, [bob, eve, joe]), await start(chat, eve, [joe, ann])] }
 }
 
 async function start(
