@@ -1,3 +1,4 @@
+import { appIds } from './events.ts'
 import type { RouteContract } from './route.ts'
 import * as auth from './routes/auth.ts'
 import * as conversations from './routes/conversations.ts'
@@ -23,10 +24,6 @@ const isRoute = (value: unknown): value is RouteContract =>
   typeof value === 'object' && value !== null && 'path' in value && 'answers' in value
 
 /** Every HTTP route of the system. */
-export const routes: readonly RouteContract[] = [
-  auth,
-  conversations,
-  presence,
-  notifications,
-  operations,
-].flatMap((module) => Object.values(module).filter(isRoute))
+export const routes: readonly RouteContract[] = [auth, conversations, presence, notifications, operations]
+  .flatMap((module) => Object.values(module).filter(isRoute))
+  .concat(appIds.filter((app) => app !== 'gateway').map(operations.statusOf))

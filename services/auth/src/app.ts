@@ -81,6 +81,7 @@ export function createAuthApp(deps: AuthDeps) {
       version,
       logger,
       metrics,
+      sidecar: deps.sidecar,
       verifyToken: parts.verifyToken,
       readiness: parts.checks,
       ...(appApiToken === undefined ? {} : { appApiToken }),

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import { fileURLToPath } from 'node:url'
-import { ConfigError, serviceConfig } from '@parley/kit'
+import { ConfigError, isLoopback, serviceConfig } from '@parley/kit'
 import { z } from 'zod'
 import { defaultRates, type Rates } from './route-table.ts'
 import { type Timeouts, timeouts } from './timeouts.ts'
@@ -23,6 +23,10 @@ export const gatewayConfig = serviceConfig
     gatewayKind: z.enum(['nginx', 'node']).optional().meta({ env: 'PARLEY_GATEWAY' }),
     /** The NGINX configuration and its temporary files. */
     gatewayRunDir: z.string().default('.data/gateway'),
+    /** Whether there is a status page: everybody who reaches the gateway can look. Without it only on the loopback. */
+    gatewayStatus: z.enum(['on', 'off']).optional(),
+    /** Which share of the requests is traced. Sidecars obey: they decide themselves only where nobody did before. */
+    traceRatio: z.coerce.number().min(0).max(1).default(0.01).meta({ env: 'OTEL_TRACES_SAMPLER_ARG' }),
     gatewayTlsCert: z.string().optional(),
     gatewayTlsKey: z.string().optional(),
     realtimeHost: z
@@ -51,6 +55,9 @@ export interface GatewaySettings {
   readonly realtime: readonly string[]
   readonly webRoot: string
   readonly docsRoot: string
+  readonly status: boolean
+  /** 0 to 1. */
+  readonly traceRatio: number
   /** undefined: no rate is limited. */
   readonly rates: Rates | undefined
   readonly timeouts: Timeouts
@@ -81,6 +88,9 @@ export function settingsOf(config: GatewayConfig): GatewaySettings {
     realtime: config.realtimePort.map((one) => `${config.realtimeHost}:${one}`),
     webRoot: existsSync(join(config.webRoot, 'index.html')) ? resolve(config.webRoot) : withoutWebApp,
     docsRoot: resolve(config.docsRoot),
+    status:
+      config.gatewayStatus === undefined ? isLoopback(config.gatewayBind) : config.gatewayStatus === 'on',
+    traceRatio: config.traceRatio,
     rates: config.rateLimits ? defaultRates : undefined,
     timeouts,
     tls: cert !== undefined && key !== undefined ? { cert: resolve(cert), key: resolve(key) } : undefined,

@@ -177,6 +177,8 @@ export async function startGateway(
     realtime: [`127.0.0.1:${realtime.port}`],
     webRoot: webApp(folder),
     docsRoot: fileURLToPath(new URL('../../../docs', import.meta.url)),
+    status: true,
+    traceRatio: 0,
     rates: undefined,
     timeouts,
     tls: options.certified ? certificate(folder) : undefined,

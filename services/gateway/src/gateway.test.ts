@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { errorCatalogue, limits, routes } from '@parley/contracts'
+import { appIds, errorCatalogue, limits, routes } from '@parley/contracts'
+import type { GatewaySettings } from './config.ts'
 import { type Gateway, type Kind, raw, rawGet, startGateway } from './gateway.harness.ts'
 import { findNginx } from './nginx-process.ts'
 
@@ -59,6 +60,49 @@ for (const kind of ['nginx', 'node'] satisfies Kind[])
         assert.equal(gateway.sidecar.seen.at(-1)?.url, `/v1.0/invoke/messages/method${path}`)
       }
     })
+
+    test('the status page asks every service, and the gateway answers for itself', async () => {
+      for (const [path, type] of [
+        ['/status', /^text\/html/],
+        ['/status/page.js', /^(text|application)\/javascript/],
+        ['/status/page.css', /^text\/css/],
+      ] as const) {
+        const page = await api(gateway, path)
+        assert.equal(page.status, 200)
+        assert.match(page.headers.get('content-type') ?? '', type)
+        assert.match(page.headers.get('content-security-policy') ?? '', /script-src 'self'/)
+      }
+      for (const app of appIds.filter((one) => one !== 'gateway')) {
+        assert.equal((await api(gateway, `/api/status/${app}`)).status, 200)
+        assert.equal(gateway.sidecar.seen.at(-1)?.url, `/v1.0/invoke/${app}/method/internal/status`)
+      }
+      const own = await api(gateway, '/api/status/gateway')
+      assert.equal(((await own.json()) as { app: string }).app, 'gateway')
+      assert.equal(own.headers.get('cache-control'), 'no-store')
+      await assertProblem(await api(gateway, '/api/status/nobody'), 'route_not_found')
+    })
+
+    async function withOther(settings: Partial<GatewaySettings>, look: (other: Gateway) => Promise<void>) {
+      const other = await startGateway(kind, { nginx, ...settings })
+      await look(other).finally(() => other.close())
+    }
+
+    test('without the status page nobody sees a status', () =>
+      withOther({ status: false }, async (other) => {
+        for (const app of appIds)
+          await assertProblem(await api(other, `/api/status/${app}`), 'route_not_found')
+        assert.match(await (await api(other, '/status')).text(), /<title>app</)
+        assert.deepEqual(other.sidecar.seen, [])
+      }))
+
+    test('sidecars are told which requests are traced', () =>
+      withOther({ traceRatio: 1 }, async (other) => {
+        assert.equal((await api(other, '/api/auth/me')).status, 200)
+        assert.match(
+          other.sidecar.seen[0]?.headers.traceparent as string,
+          /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/,
+        )
+      }))
 
     const traversals = [
       '/api/auth/../../internal/sessions/validate',

@@ -24,7 +24,7 @@ export interface NginxSettings extends GatewaySettings {
 }
 
 const maps = (settings: NginxSettings): string[] => {
-  const apps = gatewayRoutes.flatMap(({ pattern: source, target }) =>
+  const apps = gatewayRoutes(settings).flatMap(({ pattern: source, target }) =>
     target.kind === 'invoke' && target.path === undefined ? [`${pattern(source)} ${target.app};`] : [],
   )
   return [
@@ -52,6 +52,7 @@ const maps = (settings: NginxSettings): string[] => {
     ),
     block('map $upgrade $connection_upgrade', 'default "";', 'websocket upgrade;'),
     block('map $request_id $span_id', '"~^(?<half>[0-9a-f]{16})" $half;'),
+    traceFlags(settings.traceRatio),
     block('map $status $retry_after', 'default "";', '429 1;', '503 1;'),
     block(
       'map $upstream_http_content_type $upstream_retry_after',
@@ -68,6 +69,14 @@ const maps = (settings: NginxSettings): string[] => {
         )
       : []),
   ]
+}
+
+/** Of each request: 01 where it is traced. NGINX knows hundredths of a percent, and neither 0 nor less. */
+function traceFlags(ratio: number): string {
+  const percent = Math.round(ratio * 10_000) / 100
+  return percent > 0
+    ? block('split_clients $request_id $trace_flags', `${percent}% 01;`, percent < 100 ? '* 00;' : [])
+    : block('map $request_id $trace_flags', 'default 00;')
 }
 
 const accessLogFormat = [
@@ -107,7 +116,7 @@ const server = (settings: NginxSettings): string =>
     'error_page 429 @rate_limited;',
     'error_page 500 @internal;',
     'error_page 502 503 504 @unavailable;',
-    gatewayRoutes.flatMap((route) => locationsOf(route, settings)),
+    gatewayRoutes(settings).flatMap((route) => locationsOf(route, settings)),
     problemLocations(settings),
   )
 

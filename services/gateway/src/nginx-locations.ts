@@ -21,7 +21,7 @@ const ownHeaders = [
   'proxy_set_header X-Forwarded-For $remote_addr;',
   'proxy_set_header X-Forwarded-Proto $scheme;',
   'proxy_set_header X-Forwarded-Host $http_host;',
-  'proxy_set_header traceparent 00-$request_id-$span_id-00;',
+  'proxy_set_header traceparent 00-$request_id-$span_id-$trace_flags;',
 ]
 const passOn = (names: readonly string[]): string[] =>
   names.map((name) => `proxy_set_header ${name} ${variableOf(name)};`)
@@ -75,13 +75,14 @@ const toRealtime = (settings: GatewaySettings): string[] => [
 export function locationsOf(route: GatewayRoute, settings: GatewaySettings): string[] {
   const { path, target } = route
   switch (target.kind) {
-    case 'health':
+    case 'said':
       return [
         block(
           `location = ${path}`,
           headersOf('data', settings),
           'default_type application/json;',
-          `return 200 '{"status":"ok"}';`,
+          `add_header Cache-Control ${cacheControl.never};`,
+          `return 200 '${target.json}';`,
         ),
       ]
     case 'invoke':

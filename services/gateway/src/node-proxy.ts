@@ -14,6 +14,7 @@ import type { Duplex } from 'node:stream'
 import type { Logger } from '@parley/kit'
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import type { GatewaySettings } from './config.ts'
+import { cacheControl } from './headers.ts'
 import { createAnswers, problemOnSocket } from './node-answers.ts'
 import { addressOf, createUpstreams } from './node-upstreams.ts'
 import { type GatewayProblem, problemAnswer } from './problems.ts'
@@ -21,13 +22,18 @@ import { canonicalPath, gatewayRoutes, methods, type Rate, type Rates, type Targ
 import { sendFile, sendWeb } from './static-files.ts'
 
 const canonical = new RegExp(canonicalPath)
-const compiled = gatewayRoutes.map(({ pattern, target }) => ({ pattern: new RegExp(pattern), target }))
 
 /** Whoever takes us for a forward proxy writes `GET http://host/path`; every server has to understand it. */
 const originForm = (url: string): string => url.replace(/^https?:\/\/[^/?#]+(?=[/?]|$)/, '') || '/'
 
-const targetOf = (url: string): Target | undefined =>
-  canonical.test(url) ? compiled.find(({ pattern }) => pattern.test(url))?.target : undefined
+function createTargetOf(settings: GatewaySettings): (url: string) => Target | undefined {
+  const compiled = gatewayRoutes(settings).map(({ pattern, target }) => ({
+    pattern: new RegExp(pattern),
+    target,
+  }))
+  return (url) =>
+    canonical.test(url) ? compiled.find(({ pattern }) => pattern.test(url))?.target : undefined
+}
 
 const options = {
   /** How often Node looks for requests that take too long. */
@@ -67,6 +73,7 @@ export interface NodeProxy {
 export function createNodeProxy(settings: GatewaySettings, logger: Logger): NodeProxy {
   const { timeouts } = settings
   const answers = createAnswers(settings)
+  const targetOf = createTargetOf(settings)
   const upstreams = createUpstreams(settings, answers, logger, () => !server.listening)
   const withinRate = createRateLimits(settings)
 
@@ -83,10 +90,11 @@ export function createNodeProxy(settings: GatewaySettings, logger: Logger): Node
       case 'api':
       case 'nothing':
         return refuse('route_not_found')
-      case 'health':
+      case 'said':
         answers.secure(request, response, 'data')
         response.setHeader('Content-Type', 'application/json')
-        response.end('{"status":"ok"}')
+        response.setHeader('Cache-Control', cacheControl.never)
+        response.end(target.json)
         return
       case 'invoke':
         if (!(await withinRate('api', request))) return refuse('rate_limited')

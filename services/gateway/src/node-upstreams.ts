@@ -72,11 +72,13 @@ export function createUpstreams(
   /** Each with what had been written to it before it asked to be upgraded. */
   const sockets = new Map<Socket, number>()
 
+  const flagsOf = (traceId: string) =>
+    Number(`0x${traceId.slice(-8)}`) < settings.traceRatio * 2 ** 32 ? '01' : '00'
   const ownHeaders = (request: IncomingMessage, traceId: string): Record<string, string> => ({
     'x-forwarded-for': addressOf(request),
     'x-forwarded-proto': settings.tls === undefined ? 'http' : 'https',
     'x-forwarded-host': request.headers.host ?? '',
-    traceparent: `00-${traceId}-${traceId.slice(0, 16)}-00`,
+    traceparent: `00-${traceId}-${traceId.slice(0, 16)}-${flagsOf(traceId)}`,
   })
 
   /** Sends a request once more, where it may be. */

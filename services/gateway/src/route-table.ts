@@ -5,7 +5,8 @@
 import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type AppId, getSystemReadiness, limits, routes } from '@parley/contracts'
+import { type AppId, appIds, getSystemReadiness, limits, routes, statusOf } from '@parley/contracts'
+import type { Page } from './headers.ts'
 
 /**
  * One path segment in its canonical spelling. daprd decodes the path, resolves `..` in it and only then calls the
@@ -20,11 +21,12 @@ const query = '(?:\\?[!-~]*)?'
 export const canonicalPath = `^/(?:${segment}(?:/${segment})*/?)?${query}$`
 
 export type Target =
-  | { readonly kind: 'health' }
+  /** JSON that this process says itself. */
+  | { readonly kind: 'said'; readonly json: string }
   /** Through the sidecar; at `path`, or at the path of the request. */
   | { readonly kind: 'invoke'; readonly app: AppId; readonly path?: string }
   | { readonly kind: 'realtime' }
-  | { readonly kind: 'file'; readonly file: (docsRoot: string) => string; readonly page: 'docs' | 'data' }
+  | { readonly kind: 'file'; readonly file: (docsRoot: string) => string; readonly page: Page }
   /** What no app owns below the path that all of them share. */
   | { readonly kind: 'api' }
   | { readonly kind: 'nothing' }
@@ -64,14 +66,32 @@ function apiOwners(): Map<string, AppId> {
   return owners
 }
 
-const swagger = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'))
+const require = createRequire(import.meta.url)
+const { version } = require('../package.json') as { version: string }
+const swagger = dirname(require.resolve('swagger-ui-dist/package.json'))
 const ours = fileURLToPath(new URL('../static', import.meta.url))
-const file = (path: string, page: 'docs' | 'data', at: (docsRoot: string) => string): GatewayRoute =>
+const file = (path: string, page: Page, at: (docsRoot: string) => string): GatewayRoute =>
   exactly(path, { kind: 'file', file: at, page })
 
+/** The page for people, and what it asks. Nobody signs in to see it, so it is only where it was asked for. */
+const statusRoutes: readonly GatewayRoute[] = [
+  file('/status', 'web', () => `${ours}/status.html`),
+  file('/status/page.css', 'web', () => `${ours}/status.css`),
+  file('/status/page.js', 'web', () => `${ours}/status.js`),
+  ...appIds.map((app) =>
+    exactly(
+      `/api/status/${app}`,
+      app === 'gateway'
+        ? { kind: 'said', json: JSON.stringify({ app, version }) }
+        : { kind: 'invoke', app, path: statusOf(app).path },
+    ),
+  ),
+]
+
 /** The first that matches decides. */
-export const gatewayRoutes: readonly GatewayRoute[] = [
-  exactly('/healthz', { kind: 'health' }),
+export const gatewayRoutes = ({ status }: { readonly status: boolean }): readonly GatewayRoute[] => [
+  exactly('/healthz', { kind: 'said', json: '{"status":"ok"}' }),
+  ...(status ? statusRoutes : []),
   exactly('/readyz', { kind: 'invoke', app: getSystemReadiness.app, path: getSystemReadiness.path }),
   file('/api/openapi.json', 'data', (docs) => `${docs}/openapi.json`),
   file('/api/asyncapi.json', 'data', (docs) => `${docs}/asyncapi.json`),

@@ -86,6 +86,7 @@ export function createMessagesApp(deps: MessagesDeps): MessagesApp {
       version: deps.version,
       logger,
       metrics,
+      sidecar,
       ...(deps.appApiToken === undefined ? {} : { appApiToken: deps.appApiToken }),
       verifyToken: deps.verifyToken,
       readiness: async () => ({

@@ -31,7 +31,7 @@ export interface NotificationsDeps {
   readonly logger: Logger
   readonly clock: Clock
   readonly store: DocumentStore
-  readonly sidecar: Pick<Sidecar, 'invoke' | 'check' | 'secret' | 'output'>
+  readonly sidecar: Pick<Sidecar, 'invoke' | 'check' | 'describe' | 'secret' | 'output'>
   readonly verifyToken: (token: string) => Promise<Caller>
   readonly transport: Transport
   readonly rules: EndpointRules
@@ -80,6 +80,7 @@ export function createNotificationsApp(deps: NotificationsDeps): NotificationsAp
       version: deps.version,
       logger,
       metrics,
+      sidecar,
       verifyToken: deps.verifyToken,
       readiness: async () => ({
         sidecar: await sidecar.check(),

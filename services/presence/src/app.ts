@@ -28,7 +28,7 @@ export interface PresenceDeps {
   readonly logger: Logger
   readonly clock: Clock
   readonly store: DocumentStore
-  readonly sidecar: Pick<Sidecar, 'publish' | 'invoke' | 'check'>
+  readonly sidecar: Pick<Sidecar, 'publish' | 'invoke' | 'check' | 'describe'>
   readonly verifyToken: (token: string) => Promise<Caller>
   readonly appApiToken?: string | undefined
   readonly draining?: () => boolean
@@ -64,6 +64,7 @@ export function createPresenceApp(deps: PresenceDeps): PresenceApp {
       version: deps.version,
       logger,
       metrics,
+      sidecar,
       verifyToken: deps.verifyToken,
       readiness: async () => ({
         sidecar: await sidecar.check(),

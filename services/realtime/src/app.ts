@@ -38,7 +38,7 @@ export interface RealtimeDeps {
   readonly version: string
   readonly logger: Logger
   readonly clock: Clock
-  readonly sidecar: Pick<Sidecar, 'publish' | 'publishRaw' | 'invoke' | 'check'>
+  readonly sidecar: Pick<Sidecar, 'publish' | 'publishRaw' | 'invoke' | 'check' | 'describe'>
   /** The name of this node; no other live node has it. */
   readonly node: string
   readonly rateLimits: boolean
@@ -144,6 +144,7 @@ export function createRealtimeApp(deps: RealtimeDeps): RealtimeApp {
       version: deps.version,
       logger,
       metrics,
+      sidecar,
       draining: isDraining,
       readiness: async () => ({
         sidecar: await sidecar.check(),

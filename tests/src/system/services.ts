@@ -109,6 +109,8 @@ export const gateway =
       realtime: [`127.0.0.1:${realtimePort}`],
       webRoot: '/nowhere',
       docsRoot: '/nowhere',
+      status: false,
+      traceRatio: 0,
       // Everybody in a test comes from one address.
       rates: undefined,
       timeouts,

@@ -4,6 +4,7 @@ import { offlineSuite } from './suites/offline.ts'
 import { refusedSuite, tabsSuite } from './suites/refused.ts'
 import { scrollSuite } from './suites/scroll.ts'
 import { signInSuite } from './suites/sign-in.ts'
+import { statusSuite } from './suites/status.ts'
 import { surfaceSuite } from './suites/surface.ts'
 import { startWorld, type World, whyNoBrowser } from './world.ts'
 
@@ -14,6 +15,7 @@ const suites = [
   surfaceSuite,
   refusedSuite,
   tabsSuite,
+  statusSuite,
   // Last: it kills a service.
   offlineSuite,
 ]

@@ -37,6 +37,36 @@ export const getSystemReadiness = defineRoute({
   errors: [],
 })
 
+export const sidecarStatus = z.object({
+  version: z.string(),
+  components: z.array(z.object({ name: z.string(), type: z.string(), version: z.string() })),
+})
+export type SidecarStatus = z.infer<typeof sidecarStatus>
+
+/** Of the last minute or two: how many events came, and the longest time from what one tells to its handling, in ms. */
+export const topicLag = z.object({ events: z.number().int(), worstMs: z.number().int() })
+
+/** What one replica tells the status page about itself. No `sidecar`: it does not answer. `lag`: by topic. */
+export const serviceStatus = readiness.extend({
+  startedAt: z.string(),
+  sidecar: sidecarStatus.optional(),
+  lag: z.record(z.string(), topicLag),
+})
+export type ServiceStatus = z.infer<typeof serviceStatus>
+
+/** Every app has it; the gateway has it at `/api/status/<app>`, where its status page is on. */
+export const statusOf = (app: AppId) =>
+  defineRoute({
+    id: `${app}Status`,
+    app,
+    method: 'GET',
+    path: '/internal/status',
+    access: ['gateway'],
+    summary: `What ${app} tells the status page.`,
+    answers: { 200: serviceStatus },
+    errors: [],
+  })
+
 export const deadLetter = z.object({
   id: z.string(),
   app: z.string(),

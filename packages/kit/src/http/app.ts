@@ -1,13 +1,17 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
-import type { AppId, Readiness } from '@parley/contracts'
+import { type AppId, statusOf } from '@parley/contracts'
 import express, { type Request, type Response } from 'express'
 import { ChatError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import type { Metrics } from '../metrics/metrics.ts'
+import type { Sidecar } from '../sidecar/sidecar.ts'
 import { parseTraceparent, runInTrace } from '../trace.ts'
 import { type Caller, comesFromBroker, sidecarCheck } from './access.ts'
 import { answerError } from './errors.ts'
+import { handle } from './handle.ts'
+import { createLag, type Lag } from './lag.ts'
+import { createStatus, readinessNow } from './status.ts'
 import { answerUnknownTopic, type EventHandler, onlyFromBroker } from './subscribe.ts'
 
 export interface HttpAppOptions {
@@ -21,6 +25,8 @@ export interface HttpAppOptions {
   readonly readiness: () => Promise<Record<string, string>>
   readonly draining?: () => boolean
   readonly metrics?: Metrics
+  /** For the status page. */
+  readonly sidecar?: Pick<Sidecar, 'describe'>
 }
 
 /** The app while its routes are being registered. */
@@ -28,6 +34,7 @@ export interface HttpApp {
   readonly express: express.Express
   /** By path. */
   readonly events: Map<string, EventHandler>
+  readonly lag: Lag
   readonly options: HttpAppOptions
 }
 
@@ -53,7 +60,10 @@ export function createHttpApp(options: HttpAppOptions, register: (http: HttpApp)
     if (!isSidecar(request)) throw new ChatError('forbidden')
     next()
   })
-  register({ express: app, events, options })
+  const http: HttpApp = { express: app, events, lag: createLag(), options }
+  const status = createStatus(options, http.lag)
+  handle(http, statusOf(options.app), async () => ({ status: 200, body: await status() }))
+  register(http)
   app.use('/events', onlyFromBroker, answerUnknownTopic(logger))
   app.use((request: Request) => {
     throw new ChatError('route_not_found', { detail: `${request.method} ${request.path}` })
@@ -84,15 +94,6 @@ function logWhenDone(logger: Logger, { method, url = '' }: IncomingMessage, resp
 }
 
 async function answerReadiness(options: HttpAppOptions, response: Response): Promise<void> {
-  let checks: Record<string, string>
-  try {
-    checks = await options.readiness()
-  } catch (error) {
-    options.logger.warn({ err: error }, 'the readiness check failed')
-    checks = { readiness: 'failed' }
-  }
-  if (options.draining?.()) checks = { ...checks, lifecycle: 'draining' }
-  const ready = Object.values(checks).every((check) => check === 'ok')
-  const body: Readiness = { ready, app: options.app, version: options.version, checks }
-  response.status(ready ? 200 : 503).json(body)
+  const body = await readinessNow(options)
+  response.status(body.ready ? 200 : 503).json(body)
 }

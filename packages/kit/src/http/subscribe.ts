@@ -56,11 +56,12 @@ export function subscribe<S extends z.ZodType>(
     if (!envelope.success) return reject('is not a CloudEvent')
     const parsed = event.data.safeParse(unwrap(envelope.data.data))
     if (!parsed.success) return reject(`does not fit its contract: ${z.prettifyError(parsed.error)}`)
-    const happenedAt = metrics && event.happenedAt?.(parsed.data)
+    const happenedAt = event.happenedAt?.(parsed.data)
     if (happenedAt !== undefined) {
       // The clocks of two machines never agree.
-      const seconds = Math.max(0, Date.now() - Date.parse(happenedAt)) / 1_000
-      metrics?.observe(names.eventLagSeconds, seconds, { topic })
+      const ms = Math.max(0, Date.now() - Date.parse(happenedAt))
+      http.lag.saw(topic, ms)
+      metrics?.observe(names.eventLagSeconds, ms / 1_000, { topic })
     }
     return fn(parsed.data, { id: envelope.data.id, logger, event: envelope.data })
   }

@@ -1,11 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type AppId, componentNames } from '@parley/contracts'
+import { type AppId, componentNames, type SidecarStatus } from '@parley/contracts'
 import { z } from 'zod'
 import type { Logger } from '../logger.ts'
 import { type Line, parseJson } from './daprd.ts'
 
 const metadata = z.object({
-  components: z.array(z.object({ name: z.string(), type: z.string().default('') })),
+  runtimeVersion: z.string().default(''),
+  components: z.array(
+    z.object({ name: z.string(), type: z.string().default(''), version: z.string().default('') }),
+  ),
 })
 
 /** Their components take `metadata.partitionKey`, and one subscriber gets all events of a key. */
@@ -22,12 +25,16 @@ export function createHealth(options: {
   const get = (path: string, signal?: AbortSignal) => line.call({ method: 'GET', path, timeoutMs, signal })
   let hasPubsub = false
 
-  async function pubsub(): Promise<{ readonly type: string } | undefined> {
+  async function describe(): Promise<SidecarStatus> {
     const { text } = await line.callOrThrow({ method: 'GET', path: '/v1.0/metadata', timeoutMs })
-    return metadata.parse(parseJson(text)).components.find(({ name }) => name === componentNames.pubsub)
+    const { runtimeVersion: version, components } = metadata.parse(parseJson(text))
+    return { version, components: components.sort((a, b) => (a.name < b.name ? -1 : 1)) }
   }
+  const pubsub = async () => (await describe()).components.find(({ name }) => name === componentNames.pubsub)
 
   return {
+    describe,
+
     /** Resolves when the sidecar has loaded its components; rejects when the signal aborts. */
     async waitUntilReady({ signal }: { readonly signal: AbortSignal }): Promise<void> {
       for (let waited = 0; ; waited++) {

@@ -1,4 +1,4 @@
-import { type AppId, componentNames, type EventContract } from '@parley/contracts'
+import { type AppId, componentNames, type EventContract, type SidecarStatus } from '@parley/contracts'
 import type { z } from 'zod'
 import type { Logger } from '../logger.ts'
 import { openLine, type SidecarTimeouts, sidecarTimeouts } from './daprd.ts'
@@ -33,6 +33,8 @@ export interface Sidecar {
   brokerHasPartitions(): Promise<boolean>
   /** `ok`, or what is wrong. For readiness. */
   check(): Promise<string>
+  /** Its version and the components that it has loaded. Throws where it does not say. */
+  describe(): Promise<SidecarStatus>
   close(): Promise<void>
 }
 
@@ -80,6 +82,7 @@ export function createSidecar(options: SidecarOptions): Sidecar {
     waitUntilReady: health.waitUntilReady,
     brokerHasPartitions: health.hasPartitions,
     check: health.check,
+    describe: health.describe,
     async close() {
       await Promise.all([publishing, storing, invoking, binding, probing].map((line) => line.close()))
       await secrets.close()

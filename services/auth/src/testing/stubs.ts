@@ -57,6 +57,7 @@ export function stubSidecar(options: { readinessOf?: (app: AppId) => Promise<Rea
     waitUntilReady: async () => {},
     brokerHasPartitions: async () => false,
     check: async () => 'ok',
+    describe: async () => ({ version: '1.18.0', components: [] }),
     close: async () => {},
   }
   return { sidecar, published, broker }

@@ -101,7 +101,7 @@ export async function startReplica(world: World): Promise<Replica> {
       if (name !== 'push-sns' || world.failing.has(name)) throw new ChatError('unavailable')
       world.sns?.push(JSON.parse(message))
     },
-  } as unknown as Pick<Sidecar, 'invoke' | 'check' | 'secret' | 'output'>
+  } as unknown as Pick<Sidecar, 'invoke' | 'check' | 'describe' | 'secret' | 'output'>
   const rules = { allowLoopback: true }
   const transport = createTransport({ ...rules, clock: world.clock, ca: world.push.ca })
   let step: Step = () => undefined

@@ -49,7 +49,7 @@ export async function startReplica(world: World): Promise<Replica> {
       userIds: body.userIds.filter((id) => world.acquainted.has(id)),
     }),
     check: async () => 'ok',
-  } as unknown as Pick<Sidecar, 'publish' | 'invoke' | 'check'>
+  } as unknown as Pick<Sidecar, 'publish' | 'invoke' | 'check' | 'describe'>
   const { http, round } = createPresenceApp({
     version: '0.0.0',
     logger: createLogger('presence', 'silent'),

@@ -107,6 +107,7 @@ export async function startRealtime(options: Partial<RealtimeDeps> & { answers?:
       return (await answers[route.id]?.(input?.body as never)) as never
     },
     check: async () => 'ok',
+    describe: async () => ({ version: '1.18.0', components: [] }),
   }
   const app = createRealtimeApp({
     version: 'test',

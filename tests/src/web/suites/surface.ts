@@ -1,21 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { until } from '@parley/testkit'
-import axe from 'axe-core'
-import type { Page } from 'playwright-core'
+import { isAccessible, isNoWider } from '../accessible.ts'
 import { type Person, signUp } from '../people.ts'
 import { composer, conversation, find, shows, write } from '../screen.ts'
 import type { World } from '../world.ts'
-
-async function isAccessible(page: Page, what: string): Promise<void> {
-  await page.evaluate(axe.source)
-  // Colours that are still fading in are not those that one sees.
-  await page.evaluate('Promise.all(document.getAnimations().map((each) => each.finished.catch(() => {})))')
-  const found = (await page.evaluate(
-    'axe.run().then(({ violations }) => violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)]))',
-  )) as string[][]
-  assert.deepEqual(found, [], what)
-}
 
 export function surfaceSuite(world: () => World): void {
   for (const colorScheme of ['light', 'dark'] as const) {
@@ -100,9 +89,8 @@ export function surfaceSuite(world: () => World): void {
       })
 
       it('nothing is wider than the screen, and no browser complained', async () => {
-        const width = 'document.documentElement.scrollWidth - document.documentElement.clientWidth'
-        assert.equal(await phone.page.evaluate(width), 0)
-        assert.equal(await desk.page.evaluate(width), 0)
+        await isNoWider(phone.page)
+        await isNoWider(desk.page)
         assert.deepEqual([...desk.complaints, ...phone.complaints], [])
       })
     })
