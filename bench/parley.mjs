@@ -1,13 +1,16 @@
 // A Parley of its own for the benchmark: own ports, own data, rates lifted; ended and deleted afterwards.
 import { join } from 'node:path'
 import { startParley as start } from '@parley/testkit'
+import pg from 'pg'
 import { readRunState } from '../tools/lib/run-state.mjs'
+import { loadSecrets } from '../tools/lib/secrets.mjs'
 import { SetupError } from '../tools/lib/terminal.mjs'
 
 /**
  * @typedef {object} Parley
  * @property {string} url
  * @property {() => import('./usage.mjs').Groups} groups
+ * @property {() => Promise<number | undefined>} storedBytes undefined where the stores are not our PostgreSQL
  * @property {() => Promise<void>} stop
  */
 
@@ -28,7 +31,23 @@ export async function startParley({ profile, cpuProfiles }) {
   }).catch((error) => {
     throw new SetupError(error.message)
   })
-  return { url, groups: () => groupsIn(directory), stop }
+  return { url, groups: () => groupsIn(directory), storedBytes: () => storedBytes(directory), stop }
+}
+
+/** @param {string} directory */
+async function storedBytes(directory) {
+  const dataDir = join(directory, '.data')
+  const port = readRunState(dataDir)?.servers.postgres?.port
+  if (port === undefined) return undefined
+  const password = String(loadSecrets(dataDir)['postgres-password'])
+  const client = new pg.Client({ host: '127.0.0.1', port, user: 'parley', password, database: 'parley' })
+  await client.connect()
+  try {
+    const { rows } = await client.query('SELECT pg_database_size(current_database()) AS bytes')
+    return Number(rows[0].bytes)
+  } finally {
+    await client.end()
+  }
 }
 
 /**

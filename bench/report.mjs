@@ -8,7 +8,7 @@ import { sum } from './usage.mjs'
  * @property {import('./scenarios.mjs').Measured} steady
  * @property {{ highest: import('./scenarios.mjs').Measured | undefined, tried: unknown[] }} capacity
  * @property {import('./scenarios.mjs').Measured} large
- * @property {{ head: number, p50: number, p99: number }} [history]
+ * @property {{ head: number, p50: number, p99: number, kibPerMessage?: number }} [history]
  */
 
 /**
@@ -46,15 +46,13 @@ export function resultTable(parley, relay, plan, name) {
   times('  send → last recipient', (results) => results.large.recipient)
   rows.push([`history page of ${history.limit} in a room of ${count(history.messages)}`])
   times('  request → answer', (results) => results.history)
+  add('  disk per message', kib, (results) => results.history?.kibPerMessage)
   rows.push([`${count(idle.connections)} idle connections`])
-  add(
-    '  memory per connection',
-    (value) => `${count(Math.round(value))} KiB`,
-    (results) => results.idle.kibPerConnection,
-  )
+  add('  memory per connection', kib, (results) => results.idle.kibPerConnection)
   rows.push(['processor seconds per 1,000 messages'])
   add(`  at ${steady.perSecond} msg/s`, seconds, (results) => perThousand(results.steady))
   add('  at the highest rate', seconds, ({ capacity: { highest } }) => highest && perThousand(highest))
+  add(`  in one room of ${large.members}`, seconds, (results) => perThousand(results.large))
   rows.push(['cores that others used meanwhile'])
   add(`  at ${steady.perSecond} msg/s`, seconds, (results) => results.steady.othersCores)
   add('  at the highest rate', seconds, ({ capacity: { highest } }) => highest?.othersCores)
@@ -96,6 +94,8 @@ function perThousand({ sent, usage }, name) {
 }
 
 const count = (/** @type {number} */ value) => (Number.isFinite(value) ? value.toLocaleString('en-US') : '–')
+const kib = (/** @type {number} */ value) =>
+  Number.isFinite(value) ? `${value.toFixed(value < 10 ? 1 : 0)} KiB` : '–'
 const seconds = (/** @type {number} */ value) => (Number.isFinite(value) ? value.toFixed(2) : '–')
 
 /** @param {readonly string[][]} rows */

@@ -9,6 +9,7 @@ import { busySeconds, sum, usageBetween, usageOf } from './usage.mjs'
  * @property {string} url
  * @property {import('./rpc.mjs').Helper} load
  * @property {() => import('./usage.mjs').Groups} groups
+ * @property {() => Promise<number | undefined>} [storedBytes]
  *
  * @typedef {import('./load/flow.mjs').FlowResult} FlowResult
  * @typedef {FlowResult & { perSecond: number, usage: Record<string, import('./usage.mjs').Usage>, othersCores: number }} Measured
@@ -197,17 +198,22 @@ export async function largeRoom(target, { members, ...pace }) {
 /**
  * @param {Target} target
  * @param {{ messages: number, pages: number, limit: number }} plan
- * @returns {Promise<{ head: number, p50: number, p99: number }>}
+ * @returns {Promise<{ head: number, p50: number, p99: number, kibPerMessage?: number }>}
  */
 export async function historyPages(target, { messages, pages, limit }) {
   const people = numbers(4)
   const [room] = await roomsFor(target, [people])
   await connect(target, people)
   await settle(target)
+  const before = await target.storedBytes?.()
   await target.load.call('fill', { room, count: messages })
   await target.load.call('closeAll')
   await settle(target)
-  return target.load.call('readPages', { url: target.url, room, pages, limit })
+  const after = await target.storedBytes?.()
+  const read = await target.load.call('readPages', { url: target.url, room, pages, limit })
+  return before !== undefined && after !== undefined
+    ? { ...read, kibPerMessage: (after - before) / 1024 / messages }
+    : read
 }
 
 /**

@@ -85,7 +85,8 @@ async function measureParley(plan, { profile, cpuProfiles }) {
   await step(`${plan.people} people sign up`, () =>
     load.call('signUp', { url: parley.url, count: plan.people }),
   )
-  const target = { kind: /** @type {const} */ ('parley'), url: parley.url, load, groups: parley.groups }
+  const { url, groups, storedBytes } = parley
+  const target = { kind: /** @type {const} */ ('parley'), url, load, groups, storedBytes }
   const results = await measure(target, plan, ['realtime', 'gateway'])
   const { historyPages } = await import('../bench/scenarios.mjs')
   const history = await step(`History pages in a room of ${plan.history.messages}`, () =>
