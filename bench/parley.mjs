@@ -34,7 +34,10 @@ export async function startParley({ profile, cpuProfiles }) {
   return { url, groups: () => groupsIn(directory), storedBytes: () => storedBytes(directory), stop }
 }
 
-/** @param {string} directory */
+/**
+ * Of all services together, without what was replaced and waits to be used again.
+ * @param {string} directory
+ */
 async function storedBytes(directory) {
   const dataDir = join(directory, '.data')
   const port = readRunState(dataDir)?.servers.postgres?.port
@@ -43,6 +46,7 @@ async function storedBytes(directory) {
   const client = new pg.Client({ host: '127.0.0.1', port, user: 'parley', password, database: 'parley' })
   await client.connect()
   try {
+    await client.query('VACUUM FULL')
     const { rows } = await client.query('SELECT pg_database_size(current_database()) AS bytes')
     return Number(rows[0].bytes)
   } finally {

@@ -8,7 +8,7 @@ import { sum } from './usage.mjs'
  * @property {import('./scenarios.mjs').Measured} steady
  * @property {{ highest: import('./scenarios.mjs').Measured | undefined, tried: unknown[] }} capacity
  * @property {import('./scenarios.mjs').Measured} large
- * @property {{ head: number, p50: number, p99: number, kibPerMessage?: number }} [history]
+ * @property {{ head: number, p50: number, p99: number }} [history]
  */
 
 /**
@@ -40,13 +40,13 @@ export function resultTable(parley, relay, plan, name) {
   rows.push([`${steady.perSecond} msg/s in ${steady.rooms} rooms of 2`])
   times('  send → durable ack', (results) => results.steady.ack)
   times('  send → recipient', (results) => results.steady.recipient)
+  add('  disk per message', kib, (results) => results.steady.kibPerMessage)
   rows.push([`highest rate in ${capacity.rooms} rooms of 2, recipient p99 < 250 ms, no loss`])
   add('  msg/s', count, ({ capacity: { highest } }) => highest?.perSecond)
   rows.push([`${large.perSecond} msg/s in one room of ${large.members}`])
   times('  send → last recipient', (results) => results.large.recipient)
   rows.push([`history page of ${history.limit} in a room of ${count(history.messages)}`])
   times('  request → answer', (results) => results.history)
-  add('  disk per message', kib, (results) => results.history?.kibPerMessage)
   rows.push([`${count(idle.connections)} idle connections`])
   add('  memory per connection', kib, (results) => results.idle.kibPerConnection)
   rows.push(['processor seconds per 1,000 messages'])

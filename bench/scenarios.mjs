@@ -12,7 +12,7 @@ import { busySeconds, sum, usageBetween, usageOf } from './usage.mjs'
  * @property {() => Promise<number | undefined>} [storedBytes]
  *
  * @typedef {import('./load/flow.mjs').FlowResult} FlowResult
- * @typedef {FlowResult & { perSecond: number, usage: Record<string, import('./usage.mjs').Usage>, othersCores: number }} Measured
+ * @typedef {FlowResult & { perSecond: number, usage: Record<string, import('./usage.mjs').Usage>, othersCores: number, kibPerMessage?: number }} Measured
    `othersCores`: how much of the machine went to what has nothing to do with the benchmark
  * @typedef {{ perSecond: number, seconds: number, warmUpSeconds: number }} Pace
  */
@@ -85,9 +85,13 @@ export async function steadyPairs(target, { rooms, drainSeconds, ...pace }) {
   const ids = await roomsFor(target, chunks(people, 2))
   await connect(target, people)
   await settle(target)
+  const before = await target.storedBytes?.()
   const result = await flow(target, ids, pace, drainSeconds)
   await target.load.call('closeAll')
-  return result
+  if (before === undefined) return result
+  await settle(target)
+  const bytes = ((await target.storedBytes?.()) ?? Number.NaN) - before
+  return { ...result, kibPerMessage: bytes / 1024 / result.sent }
 }
 
 /**
@@ -198,22 +202,17 @@ export async function largeRoom(target, { members, ...pace }) {
 /**
  * @param {Target} target
  * @param {{ messages: number, pages: number, limit: number }} plan
- * @returns {Promise<{ head: number, p50: number, p99: number, kibPerMessage?: number }>}
+ * @returns {Promise<{ head: number, p50: number, p99: number }>}
  */
 export async function historyPages(target, { messages, pages, limit }) {
   const people = numbers(4)
   const [room] = await roomsFor(target, [people])
   await connect(target, people)
   await settle(target)
-  const before = await target.storedBytes?.()
   await target.load.call('fill', { room, count: messages })
   await target.load.call('closeAll')
   await settle(target)
-  const after = await target.storedBytes?.()
-  const read = await target.load.call('readPages', { url: target.url, room, pages, limit })
-  return before !== undefined && after !== undefined
-    ? { ...read, kibPerMessage: (after - before) / 1024 / messages }
-    : read
+  return target.load.call('readPages', { url: target.url, room, pages, limit })
 }
 
 /**

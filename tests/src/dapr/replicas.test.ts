@@ -60,7 +60,7 @@ describe('two replicas of every service', { skip: !hasRedis && 'there is no redi
           assert.deepEqual(failed, [], `${failed.length} of ${calls} calls failed`)
         }
       },
-      { teams: isLong ? 4 : 1, tell: (text) => t.diagnostic(text) },
+      { teams: isLong ? 5 : 1, tell: (text) => t.diagnostic(text) },
     ))
 
   it('the people of a node that is killed are gone soon, but for those who are elsewhere, too', async () => {
