@@ -81,11 +81,11 @@ async function flow({ load, groups }, rooms, pace, drainSeconds = 30) {
  * @param {{ rooms: number, drainSeconds?: number } & Pace} plan
  */
 export async function steadyPairs(target, { rooms, drainSeconds, ...pace }) {
+  const before = await target.storedBytes?.()
   const people = numbers(rooms * 2)
   const ids = await roomsFor(target, chunks(people, 2))
   await connect(target, people)
   await settle(target)
-  const before = await target.storedBytes?.()
   const result = await flow(target, ids, pace, drainSeconds)
   await target.load.call('closeAll')
   if (before === undefined) return result

@@ -30,8 +30,12 @@ export async function providePrograms() {
     warn(`Not here: ${missing.map(([program]) => program).join(', ')}. The tests that need them are skipped.`)
     return
   }
-  const failure = await install(missing.map(([, name]) => name))
-  if (failure) warn(`apt-get cannot install them: ${failure}`)
+  if (!(await install(missing.map(([, name]) => name)))) return
+  // One that cannot be had keeps none of the others away.
+  for (const [, name] of missing) {
+    const failure = await install([name])
+    if (failure) warn(`apt-get cannot install ${name}: ${failure}`)
+  }
 }
 
 /**

@@ -23,10 +23,10 @@ export const gatewayConfig = serviceConfig
     gatewayKind: z.enum(['nginx', 'node']).optional().meta({ env: 'PARLEY_GATEWAY' }),
     /** The NGINX configuration and its temporary files. */
     gatewayRunDir: z.string().default('.data/gateway'),
-    /** Whether there is a status page: everybody who reaches the gateway can look. Without it only on the loopback. */
+    /** Whether there is a status page, for everybody who reaches the gateway. Without it: on a laptop, not in production. */
     gatewayStatus: z.enum(['on', 'off']).optional(),
     /** Which share of the requests is traced. Sidecars obey: they decide themselves only where nobody did before. */
-    traceRatio: z.coerce.number().min(0).max(1).default(0.01).meta({ env: 'OTEL_TRACES_SAMPLER_ARG' }),
+    traceRatio: z.coerce.number().min(0).max(1).default(0.01).meta({ env: 'GATEWAY_TRACE_RATIO' }),
     gatewayTlsCert: z.string().optional(),
     gatewayTlsKey: z.string().optional(),
     realtimeHost: z
@@ -89,7 +89,9 @@ export function settingsOf(config: GatewayConfig): GatewaySettings {
     webRoot: existsSync(join(config.webRoot, 'index.html')) ? resolve(config.webRoot) : withoutWebApp,
     docsRoot: resolve(config.docsRoot),
     status:
-      config.gatewayStatus === undefined ? isLoopback(config.gatewayBind) : config.gatewayStatus === 'on',
+      config.gatewayStatus === undefined
+        ? isLoopback(config.gatewayBind) && !config.production
+        : config.gatewayStatus === 'on',
     traceRatio: config.traceRatio,
     rates: config.rateLimits ? defaultRates : undefined,
     timeouts,

@@ -95,14 +95,34 @@ for (const kind of ['nginx', 'node'] satisfies Kind[])
         assert.deepEqual(other.sidecar.seen, [])
       }))
 
-    test('sidecars are told which requests are traced', () =>
-      withOther({ traceRatio: 1 }, async (other) => {
-        assert.equal((await api(other, '/api/auth/me')).status, 200)
-        assert.match(
-          other.sidecar.seen[0]?.headers.traceparent as string,
-          /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/,
-        )
-      }))
+    for (const [traceRatio, expected] of [
+      [0, ['00']],
+      [0.5, ['00', '01']],
+      [1, ['01']],
+    ] as const)
+      test(`of the requests ${traceRatio * 100} % are traced, and sidecars are told which`, () =>
+        withOther({ traceRatio }, async (other) => {
+          await Promise.all(Array.from({ length: 64 }, () => api(other, '/api/auth/me')))
+          const traces = other.sidecar.seen.map(({ headers }) => headers.traceparent as string)
+          for (const trace of traces) assert.match(trace, /^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$/)
+          assert.deepEqual([...new Set(traces.map((trace) => trace.slice(-2)))].sort(), expected)
+        }))
+
+    for (const traceRatio of [0.000_001, 0.01, 0.9999, 0.999_999])
+      test(`a ratio of ${traceRatio} is one`, () =>
+        withOther({ traceRatio }, async (other) => {
+          assert.equal((await api(other, '/api/auth/me')).status, 200)
+        }))
+
+    test('what the gateway asks a service itself can only be read, and without a query', async () => {
+      for (const path of ['/readyz', '/api/status/messages']) {
+        await assertProblem(await api(gateway, path, { method: 'POST', body: '{}' }), 'method_not_allowed')
+        assert.equal(gateway.sidecar.seen.length, 0)
+        assert.equal((await api(gateway, `${path}?a=b`)).status, 200)
+        assert.match(gateway.sidecar.seen[0]?.url ?? '', /\/internal\/[a-z-]+$/)
+        gateway.sidecar.seen.length = 0
+      }
+    })
 
     const traversals = [
       '/api/auth/../../internal/sessions/validate',

@@ -71,12 +71,12 @@ const maps = (settings: NginxSettings): string[] => {
   ]
 }
 
-/** Of each request: 01 where it is traced. NGINX knows hundredths of a percent, and neither 0 nor less. */
+/** Of each request: 01 where it is traced. NGINX knows parts of a hundredth of a percent and more, but neither none nor all. */
 function traceFlags(ratio: number): string {
-  const percent = Math.round(ratio * 10_000) / 100
-  return percent > 0
-    ? block('split_clients $request_id $trace_flags', `${percent}% 01;`, percent < 100 ? '* 00;' : [])
-    : block('map $request_id $trace_flags', 'default 00;')
+  if (ratio === 0 || ratio === 1)
+    return block('map $request_id $trace_flags', `default ${ratio === 0 ? '00' : '01'};`)
+  const percent = Math.min(99.99, Math.max(0.01, Math.round(ratio * 10_000) / 100))
+  return block('split_clients $request_id $trace_flags', `${percent}% 01;`, '* 00;')
 }
 
 const accessLogFormat = [

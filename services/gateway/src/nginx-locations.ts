@@ -72,6 +72,11 @@ const toRealtime = (settings: GatewaySettings): string[] => [
   'error_page 502 504 = @unavailable;',
 ]
 
+function answer(status: number, body: string): string {
+  if (/['$]/.test(body)) throw new Error(`${body} cannot stand in an NGINX string`)
+  return `return ${status} '${body}';`
+}
+
 export function locationsOf(route: GatewayRoute, settings: GatewaySettings): string[] {
   const { path, target } = route
   switch (target.kind) {
@@ -82,7 +87,7 @@ export function locationsOf(route: GatewayRoute, settings: GatewaySettings): str
           headersOf('data', settings),
           'default_type application/json;',
           `add_header Cache-Control ${cacheControl.never};`,
-          `return 200 '${target.json}';`,
+          answer(200, target.json),
         ),
       ]
     case 'invoke':
@@ -92,9 +97,12 @@ export function locationsOf(route: GatewayRoute, settings: GatewaySettings): str
         : [
             block(
               `location = ${path}`,
+              'if ($request_method !~ "^(GET|HEAD)$") { return 405; }',
+              'set $args "";',
               limited('api', settings),
               toSidecar(`${target.app}/method${target.path}`, settings),
               again(settings),
+              'error_page 405 @method_not_allowed;',
               'error_page 429 @rate_limited;',
             ),
           ]
@@ -151,24 +159,23 @@ function webLocations(settings: GatewaySettings): string[] {
 export const malformedLocation = '/.malformed'
 
 export function problemLocations(settings: GatewaySettings): string[] {
-  const answer = (code: (typeof gatewayProblems)[number]): string => {
+  const problem = (code: (typeof gatewayProblems)[number]): string => {
     const { status, body } = problemAnswer(code)
-    if (/['$]/.test(body)) throw new Error(`the problem ${code} cannot stand in an NGINX string`)
-    return `return ${status} '${body}';`
+    return answer(status, body)
   }
   // No types: else the ending of what was asked for would decide.
   const inherited = [...headersOf('data', settings), 'types { }', `default_type ${problemType};`]
   const retry = 'add_header Retry-After $retry_after always;'
   return [
-    ...gatewayProblems.map((code) => block(`location @${code}`, inherited, retry, answer(code))),
-    block(`location = ${malformedLocation}`, 'internal;', inherited, answer('request_malformed')),
+    ...gatewayProblems.map((code) => block(`location @${code}`, inherited, retry, problem(code))),
+    block(`location = ${malformedLocation}`, 'internal;', inherited, problem('request_malformed')),
     // Whatever is not a problem of ours was said by the sidecar.
     block(
       'location @upstream_failed',
       inherited,
       'add_header Retry-After $upstream_retry_after always;',
-      `if ($upstream_http_content_type ~ "^application/problem") { ${answer('internal')} }`,
-      answer('unavailable'),
+      `if ($upstream_http_content_type ~ "^application/problem") { ${problem('internal')} }`,
+      problem('unavailable'),
     ),
   ]
 }

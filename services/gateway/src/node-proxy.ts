@@ -97,6 +97,7 @@ export function createNodeProxy(settings: GatewaySettings, logger: Logger): Node
         response.end(target.json)
         return
       case 'invoke':
+        if (target.path !== undefined && !readOnly) return refuse('method_not_allowed')
         if (!(await withinRate('api', request))) return refuse('rate_limited')
         if (target.path !== undefined) request.url = target.path
         return upstreams.invoke(request, response, target.app, traceId)

@@ -7,94 +7,99 @@
  * @typedef {{ app: string, status?: Status, missing?: string }} Found
  */
 
+const gateway = 'gateway'
 const behind = ['auth', 'realtime', 'messages', 'presence', 'notifications']
 const everyMs = 5_000
-const withinMs = 8_000
+/** The gateway asks a service that is away up to three times, and its sidecar 3 s each time. */
+const withinMs = 15_000
 
 /** @param {string} app @returns {Promise<Found>} */
 async function ask(app) {
   try {
     const answer = await fetch(`/api/status/${app}`, { signal: AbortSignal.timeout(withinMs) })
-    const body = await answer.json()
-    return answer.ok ? { app, status: body } : { app, missing: body.detail ?? body.title }
+    if (answer.status === 502 || answer.status === 503) return { app, missing: 'no answer' }
+    const status = await answer.json()
+    // One of another release tells something else.
+    const isStatus = answer.ok && status.app === app && (app === gateway || (status.checks && status.lag))
+    return isStatus ? { app, status } : { app, missing: `tells no status (${answer.status})` }
   } catch {
-    return { app, missing: 'No answer.' }
+    return { app, missing: 'no answer' }
   }
 }
 
 /**
- * @template {keyof HTMLElementTagNameMap} T
- * @param {T} name
- * @param {{ class?: string, state?: string, scope?: string }} attributes
+ * @param {string} name
+ * @param {Record<string, string>} attributes
  * @param {...(Node | string)} children
  */
 function element(name, attributes, ...children) {
   const made = document.createElement(name)
-  if (attributes.class) made.className = attributes.class
-  if (attributes.state) made.dataset.state = attributes.state
-  if (attributes.scope) made.setAttribute('scope', attributes.scope)
+  for (const [attribute, value] of Object.entries(attributes)) made.setAttribute(attribute, value)
   made.append(...children)
   return made
 }
 
-/** @param {string[]} lines */
-const quiet = (lines) => lines.map((line) => element('p', { class: 'quiet' }, line))
+const quiet = (/** @type {string[]} */ ...lines) =>
+  lines.map((line) => element('p', { class: 'quiet' }, line))
+const mark = (/** @type {boolean} */ isGood, /** @type {string} */ text) =>
+  element('p', { class: 'state', 'data-state': isGood ? 'ready' : 'bad' }, text)
 
 /** @param {Found} found */
-function stateOf({ status, missing }) {
-  if (!status) return [element('p', { class: 'state', state: 'bad' }, 'not there'), ...quiet([missing ?? ''])]
+const isGood = ({ app, status }) =>
+  status !== undefined && (app === gateway || (status.ready && !!status.sidecar))
+
+/** @param {Found} found */
+function stateOf({ app, status, missing = '' }) {
+  if (!status) return [mark(false, missing)]
+  if (app === gateway) return [mark(true, 'ready')]
   const wrong = Object.entries(status.checks).filter(([, said]) => said !== 'ok')
   return [
-    element(
-      'p',
-      { class: 'state', state: status.ready ? 'ready' : 'bad' },
-      status.ready ? 'ready' : 'not ready',
-    ),
-    ...quiet(wrong.map(([name, said]) => `${name}: ${said}`)),
-    ...quiet([`since ${new Date(status.startedAt).toLocaleString()}`]),
+    mark(status.ready, status.ready ? 'ready' : 'not ready'),
+    ...quiet(...wrong.map(([name, said]) => `${name}: ${said}`)),
+    ...quiet(`since ${new Date(status.startedAt).toLocaleString()}`),
   ]
 }
 
-/** @param {Status} status */
-function sidecarOf({ sidecar }) {
-  if (!sidecar) return [element('p', { class: 'state', state: 'bad' }, 'the sidecar does not answer')]
+/** @param {Found} found */
+function sidecarOf({ app, status }) {
+  if (!status || app === gateway) return []
+  if (!status.sidecar) return [mark(false, 'does not tell its components')]
+  const { version, components } = status.sidecar
   return [
-    element('p', {}, `Dapr ${sidecar.version}`),
-    ...quiet(sidecar.components.map(({ name, type, version }) => `${name}: ${type} ${version}`)),
+    element('p', {}, `Dapr ${version}`),
+    ...quiet(...components.map((one) => `${one.name}: ${one.type} ${one.version}`)),
   ]
 }
 
-/** @param {Status} status */
-function lagOf({ lag }) {
-  const lines = Object.entries(lag).map(
+/** @param {Found} found */
+function lagOf({ app, status }) {
+  if (!status || app === gateway) return []
+  const lines = Object.entries(status.lag).map(
     ([topic, { events, worstMs }]) =>
       `${topic}: ${worstMs} ms (${events} ${events === 1 ? 'event' : 'events'})`,
   )
-  return quiet(lines.length > 0 ? lines : ['no events'])
+  return quiet(...(lines.length > 0 ? lines : ['none']))
+}
+
+const columns = {
+  State: stateOf,
+  'Sidecar and components': sidecarOf,
+  'Latest event': lagOf,
 }
 
 /** @param {Found} found */
 function rowOf(found) {
   const { app, status } = found
-  const name = element('th', { scope: 'row' }, app, ...quiet(status ? [status.version] : []))
-  const cells = [stateOf(found), status ? sidecarOf(status) : [], status ? lagOf(status) : []]
-  return element('tr', {}, name, ...cells.map((cell) => element('td', {}, ...cell)))
-}
-
-/** @param {Found} found @param {boolean} carries */
-function rowOfGateway({ status, missing }, carries) {
-  const state = status
-    ? [element('p', { class: 'state', state: 'ready' }, 'ready')]
-    : [element('p', { class: 'state', state: 'bad' }, 'not there'), ...quiet([missing ?? ''])]
-  const sidecar = carries ? 'brings the answers below' : 'brings no answer of anybody'
-  return element(
-    'tr',
-    {},
-    element('th', { scope: 'row' }, 'gateway', ...quiet(status ? [status.version] : [])),
-    element('td', {}, ...state),
-    element('td', {}, element('p', { class: 'state', state: carries ? 'ready' : 'bad' }, sidecar)),
-    element('td', {}),
+  const name = element(
+    'th',
+    { scope: 'row', role: 'rowheader' },
+    app,
+    ...quiet(...(status ? [status.version] : [])),
   )
+  const cells = Object.entries(columns).map(([label, tell]) =>
+    element('td', { role: 'cell', 'data-label': label }, ...tell(found)),
+  )
+  return element('tr', { role: 'row', 'data-app': app }, name, ...cells)
 }
 
 /** @param {string} id */
@@ -104,27 +109,44 @@ function part(id) {
   return found
 }
 
-/** @param {Found} gateway @param {Found[]} services */
-function show(gateway, services) {
-  const carries = services.some(({ status }) => status)
-  const bad = [gateway, ...services].filter(
-    ({ app, status }) => !status || (app !== 'gateway' && !status.ready),
-  )
+/** @param {Found} found */
+function show(found) {
+  const rows = part('services')
+  const row = rowOf(found)
+  const former = rows.querySelector(`[data-app="${found.app}"]`)
+  if (former) former.replaceWith(row)
+  else rows.append(row)
+}
+
+/** @param {Found[]} all */
+function sum(all) {
+  const bad = all.filter((found) => !isGood(found)).map(({ app }) => app)
+  const nobody = all.every(({ app, status }) => app === gateway || !status)
+  const text = nobody
+    ? 'Nobody behind the gateway answers'
+    : bad.length > 0
+      ? `Not ready: ${bad.join(', ')}`
+      : 'Everything is ready'
   const summary = part('summary')
   summary.dataset.state = bad.length === 0 ? 'ready' : 'bad'
-  const text = bad.length === 0 ? 'Everything is ready' : `Not ready: ${bad.map(({ app }) => app).join(', ')}`
   // Set only when it changes: a screen reader says it each time.
   if (summary.textContent !== text) summary.textContent = text
   part('when').textContent = `as of ${new Date().toLocaleTimeString()}`
-  part('services').replaceChildren(rowOfGateway(gateway, carries), ...services.map(rowOf))
 }
 
 async function look() {
-  if (!document.hidden) {
-    const [gateway, ...services] = await Promise.all([ask('gateway'), ...behind.map(ask)])
-    if (gateway) show(gateway, services)
+  try {
+    if (document.hidden) return
+    const all = [gateway, ...behind].map(async (app) => {
+      const found = await ask(app)
+      show(found)
+      return found
+    })
+    sum(await Promise.all(all))
+  } finally {
+    setTimeout(look, document.hidden ? 500 : everyMs)
   }
-  setTimeout(look, everyMs)
 }
 
+for (const app of [gateway, ...behind]) show({ app, missing: 'asked …' })
 look()

@@ -32,11 +32,11 @@ export async function underTraffic(
 ): Promise<void> {
   const begun = performance.now()
   const teams: Team[] = []
-  while (teams.length < count) teams.push(await startTeam(chat))
-  const rooms = teams.flatMap((team) => team.rooms)
-  const stop = () => Promise.all(rooms.flatMap(({ writers }) => writers.map((writer) => writer.stop())))
+  const roomsNow = () => teams.flatMap((team) => team.rooms)
+  const stop = () => Promise.all(roomsNow().flatMap(({ writers }) => writers.map((writer) => writer.stop())))
   const show = (status: PresenceStatus) => Promise.all(teams.map(({ people }) => everybodyIs(people, status)))
   try {
+    while (teams.length < count) teams.push(await startTeam(chat))
     await delay(betweenMs)
     await disturb()
     await delay(betweenMs)
@@ -48,7 +48,7 @@ export async function underTraffic(
   }
   await stop()
   const seconds = (performance.now() - begun) / 1_000
-  const stored = await Promise.all(rooms.map(verified))
+  const stored = await Promise.all(roomsNow().map(verified))
   tell?.(`${stored.reduce((sum, one) => sum + one, 0)} messages in ${Math.round(seconds)} s`)
   leave(chat.door)
   await show('offline')

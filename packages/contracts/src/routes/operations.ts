@@ -43,10 +43,10 @@ export const sidecarStatus = z.object({
 })
 export type SidecarStatus = z.infer<typeof sidecarStatus>
 
-/** Of the last minute or two: how many events came, and the longest time from what one tells to its handling, in ms. */
+/** Of the last minute or two: how many events came, and the longest time from what one tells until it is handed on, in ms. */
 export const topicLag = z.object({ events: z.number().int(), worstMs: z.number().int() })
 
-/** What one replica tells the status page about itself. No `sidecar`: it does not answer. `lag`: by topic. */
+/** What one replica tells the status page about itself. No `sidecar`: it did not tell. `lag`: by topic, of those that say when. */
 export const serviceStatus = readiness.extend({
   startedAt: z.string(),
   sidecar: sidecarStatus.optional(),

@@ -16,22 +16,31 @@ export async function readinessNow(options: HttpAppOptions): Promise<Readiness> 
   return { ready: Object.values(checks).every((check) => check === 'ok'), app, version, checks }
 }
 
-/** Whoever looks within a second sees the same: everybody may look, as often as they like. */
+/** Whoever looks meanwhile, or within a second, sees the same: everybody may look, as often as they like. */
 const freshMs = 1_000
 
-export function createStatus(options: HttpAppOptions, lag: Lag): () => Promise<ServiceStatus> {
+export function createStatus(
+  options: HttpAppOptions,
+  lag: Lag,
+  now: () => number = () => performance.now(),
+): () => Promise<ServiceStatus> {
   const startedAt = new Date(Date.now() - process.uptime() * 1_000).toISOString()
   const look = async (): Promise<ServiceStatus> => {
-    const [now, sidecar] = await Promise.all([
+    const [readiness, sidecar] = await Promise.all([
       readinessNow(options),
       options.sidecar?.describe().catch(() => undefined),
     ])
-    return { ...now, startedAt, ...(sidecar && { sidecar }), lag: lag.read() }
+    return { ...readiness, startedAt, ...(sidecar && { sidecar }), lag: lag.read() }
   }
-  let last: { readonly at: number; readonly status: Promise<ServiceStatus> } | undefined
+  let last: Promise<ServiceStatus> | undefined
+  let goodUntil = Number.POSITIVE_INFINITY
   return () => {
-    const at = performance.now()
-    if (last === undefined || at - last.at > freshMs) last = { at, status: look() }
-    return last.status
+    if (last === undefined || now() > goodUntil) {
+      goodUntil = Number.POSITIVE_INFINITY
+      last = look().finally(() => {
+        goodUntil = now() + freshMs
+      })
+    }
+    return last
   }
 }

@@ -96,6 +96,7 @@ export async function startReplica(world: World): Promise<Replica> {
       return answers[route.id]?.(input.body as never)
     },
     check: async () => 'ok',
+    describe: async () => ({ version: '1.18.0', components: [] }),
     secret: async () => world.sns && 'arn:aws:sns:eu-central-1:123456789012:parley-push',
     async output(name: string, { message }: { message: string }) {
       if (name !== 'push-sns' || world.failing.has(name)) throw new ChatError('unavailable')

@@ -49,6 +49,7 @@ export async function startReplica(world: World): Promise<Replica> {
       userIds: body.userIds.filter((id) => world.acquainted.has(id)),
     }),
     check: async () => 'ok',
+    describe: async () => ({ version: '1.18.0', components: [] }),
   } as unknown as Pick<Sidecar, 'publish' | 'invoke' | 'check' | 'describe'>
   const { http, round } = createPresenceApp({
     version: '0.0.0',
