@@ -71,7 +71,8 @@ whole log in order, and was told of no message what is not so; whoever is there 
 - **ack p50 / p99**: from send to the ack, which means that it is stored, at ${brief.steady.perSecond} msg/s in ${brief.steady.rooms} rooms of 2 for ${brief.steady.seconds} s.
 - **highest rate**: in ${brief.capacity.rooms} rooms of 2, nothing lost, doubled or out of order, and 99 of 100 delivered within 250 ms; in steps
   of ${brief.capacity.seconds} s. Both with the load on the same machine and rates lifted:
-  ${machinesOf(rows)}. [bench/README.md](../bench/README.md) has longer measurements.
+  ${machinesOf(rows)}. [bench/README.md](../bench/README.md) has longer measurements, of processes that
+  are warm. Two replicas are 24 processes on the same cores: they are for being there, not for being fast there.
 
 moto keeps everything in memory, as AWS does not: where others are killed, it answers nobody for 3 s. aedes, the MQTT broker
 of \`npm start\`, keeps everything in memory, too, and is killed all the same. FerretDB stands in for MongoDB, and Kafka, NATS and
