@@ -16,10 +16,10 @@ export const isComponent = (/** @type {any} */ document) =>
 
 /** @returns {Promise<Need[]>} by the contracts, which are compiled by now */
 export async function neededComponents() {
-  const { appIds, componentNames } = await import('@parley/contracts')
+  const { componentNames, serviceIds } = await import('@parley/contracts')
   const stores = Object.entries(componentNames.stores).map(([app, name]) => ({ name, app }))
   const shared = [componentNames.pubsub, componentNames.secrets]
-  const users = appIds.filter((app) => app !== 'gateway')
+  const users = serviceIds
   return [...shared.flatMap((name) => users.map((app) => ({ name, app }))), ...stores]
 }
 

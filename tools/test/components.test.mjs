@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { appIds, componentNames, deadLetterTopic, events } from '@parley/contracts'
+import { appIds, componentNames, deadLetterTopic, events, serviceIds } from '@parley/contracts'
 import { serverPorts } from '../lib/infrastructure.mjs'
 import { readResources, resourcePaths } from '../lib/profiles.mjs'
 import { root } from '../lib/root.mjs'
@@ -21,7 +21,7 @@ const named = (/** @type {any} */ component) =>
     component.spec.metadata.map((/** @type {any} */ item) => [item.name, item.value ?? item.secretKeyRef]),
   )
 
-const busApps = appIds.filter((app) => app !== 'gateway')
+const busApps = serviceIds
 const subscribers = [...new Set(events.flatMap((event) => [...event.subscribers]))]
 /** Who publishes: the contracts' publishers; each subscriber's sidecar to its dead letter topic; `messages` replays. */
 const mayPublish = (/** @type {string} */ app) => [

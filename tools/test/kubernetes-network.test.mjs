@@ -1,7 +1,7 @@
 // Who may reach whom in k8s/: what the policies say, as there is no network here that would enforce them.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { appIds } from '@parley/contracts'
+import { serviceIds } from '@parley/contracts'
 import { overlay } from '../lib/kubernetes/names.mjs'
 import { findProgram } from '../lib/kubernetes/programs.mjs'
 import { render } from '../lib/kubernetes/render.mjs'
@@ -52,7 +52,7 @@ for (const name of ['kind', 'production'])
         const port = env.find((/** @type {any} */ { name }) => name === 'METRICS_PORT')
         return app && port ? [{ app, port: Number(port.value) }] : []
       })
-      assert.deepEqual(served.map(({ app }) => app).sort(), appIds.filter((app) => app !== 'gateway').sort())
+      assert.deepEqual(served.map(({ app }) => app).sort(), [...serviceIds].sort())
       for (const { port } of served) assert.equal(port, metrics.ports[0].port)
       const [policy] = policies.filter(({ metadata }) => metadata.name === 'metrics')
       assert.deepEqual(

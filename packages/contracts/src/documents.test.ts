@@ -59,8 +59,8 @@ test('docs/asyncapi.json is valid AsyncAPI 3', () => {
   assert.deepEqual(validate.errors, null)
 })
 
-/** What the gateway answers without asking a service. */
-const ofGateway = ['getHealth', 'getReadiness', 'getOpenApi', 'getAsyncApi', 'getDocs']
+/** What the gateway answers at places of its own. */
+const ofGateway = ['getHealth', 'getReadiness', 'getStatus', 'getOpenApi', 'getAsyncApi', 'getDocs']
 
 test('the OpenAPI document has every public route and no internal one', () => {
   const { paths } = openApiDocument() as { paths: Record<string, Record<string, { operationId: string }>> }

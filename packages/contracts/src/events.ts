@@ -6,6 +6,8 @@ import { laneCount } from './limits.ts'
 /** The apps of the system: Dapr app ids, and the names that `dapr.yaml` and the manifests use. */
 export const appIds = ['gateway', 'auth', 'realtime', 'messages', 'presence', 'notifications'] as const
 export type AppId = (typeof appIds)[number]
+/** Those behind the gateway, which has no app port. */
+export const serviceIds = appIds.filter((app) => app !== 'gateway')
 
 /** The names of the Dapr components: the same in every profile. */
 export const componentNames = {

@@ -1,4 +1,4 @@
-import { appIds } from './events.ts'
+import { serviceIds } from './events.ts'
 import type { RouteContract } from './route.ts'
 import * as auth from './routes/auth.ts'
 import * as conversations from './routes/conversations.ts'
@@ -26,4 +26,4 @@ const isRoute = (value: unknown): value is RouteContract =>
 /** Every HTTP route of the system. */
 export const routes: readonly RouteContract[] = [auth, conversations, presence, notifications, operations]
   .flatMap((module) => Object.values(module).filter(isRoute))
-  .concat(appIds.filter((app) => app !== 'gateway').map(operations.statusOf))
+  .concat(serviceIds.map(operations.statusOf))

@@ -1,4 +1,4 @@
-import { type AppId, appIds } from './events.ts'
+import { type AppId, appIds, serviceIds } from './events.ts'
 
 /** The values that each label can have. None is an id: a series lives as long as its process. */
 export type Labels = Readonly<Record<string, readonly string[]>>
@@ -34,8 +34,7 @@ const histogram = define('histogram')
 
 const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 const sizes = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]
-const services = appIds.filter((app) => app !== 'gateway')
-const withStores = services.filter((app) => app !== 'realtime')
+const withStores = serviceIds.filter((app) => app !== 'realtime')
 
 export const metrics = {
   sockets: gauge('parley_sockets', ['realtime'], 'Sockets that are connected to this node.'),
@@ -107,7 +106,7 @@ export const metrics = {
   ),
   events: counter(
     'parley_events_total',
-    services,
+    serviceIds,
     'Events that the broker brought, by what became of them.',
     {
       labels: { topic: [] as readonly string[], outcome: ['done', 'refused', 'failed'] },
@@ -115,7 +114,7 @@ export const metrics = {
   ),
   eventLagSeconds: histogram(
     'parley_event_lag_seconds',
-    services,
+    serviceIds,
     'From what an event tells to its handling: in the batcher or outbox of who publishes, on the broker, in the sidecar. Of topics that say when.',
     { labels: { topic: [] as readonly string[] }, buckets: seconds },
   ),

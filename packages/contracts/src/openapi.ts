@@ -1,11 +1,12 @@
 import { z } from 'zod'
 import { documentSchemas, type JsonSchema } from './document-schemas.ts'
 import { type ErrorCode, errorCatalogue } from './errors.ts'
+import { serviceIds } from './events.ts'
 import { routes } from './index.ts'
 import { limits } from './limits.ts'
 import { errorResponses, errorsOf, errorTable, problemExample, problemSchema } from './openapi-errors.ts'
 import type { RouteContract } from './route.ts'
-import { systemReadiness } from './routes/operations.ts'
+import { serviceStatus, systemReadiness } from './routes/operations.ts'
 
 type Node = Readonly<Record<string, unknown>>
 
@@ -110,13 +111,21 @@ export function openApiDocument(): Node {
   }
 }
 
-/** What the gateway answers itself. */
+/** What the gateway answers at places of its own. */
 function operations(schemaOf: (schema: z.ZodType) => JsonSchema): Node {
   const get = (operationId: string, summary: string, responses: Node) => ({
     get: { operationId, tags: ['operations'], summary, security: [], responses },
   })
   const operation = (operationId: string, summary: string, body: Record<number, z.ZodType>) =>
     get(operationId, summary, answers({ answers: body }, schemaOf))
+  const status = operation(
+    'getStatus',
+    'What a service tells the page /status. 404 where that page is off.',
+    {
+      200: serviceStatus,
+    },
+  )
+  const app = { name: 'app', in: 'path', required: true, schema: { type: 'string', enum: serviceIds } }
   const file = (operationId: string, summary: string, type: string) =>
     get(operationId, summary, { 200: { description: 'OK.', content: { [type]: {} } } })
   return {
@@ -125,6 +134,7 @@ function operations(schemaOf: (schema: z.ZodType) => JsonSchema): Node {
       200: systemReadiness,
       503: systemReadiness,
     }),
+    '/api/status/{app}': { get: { ...status.get, parameters: [app] } },
     '/api/openapi.json': file('getOpenApi', 'This document.', 'application/json'),
     '/api/asyncapi.json': file('getAsyncApi', 'The AsyncAPI document.', 'application/json'),
     '/api/docs': file('getDocs', 'This document as a page.', 'text/html'),

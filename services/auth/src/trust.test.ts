@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type AppId, appIds } from '@parley/contracts'
+import { type AppId, serviceIds } from '@parley/contracts'
 import { createTokenVerifier, memoryDocumentStore } from '@parley/kit'
 import jwt from 'jsonwebtoken'
 import { signingKeys } from './documents.ts'
@@ -89,7 +89,7 @@ test('the readiness of the system is that of every service', async () => {
     auth.call('GET', '/internal/system-readiness', undefined, { 'dapr-caller-app-id': 'gateway' })
   const all = await ask()
   assert.equal(all.status, 200)
-  assert.deepEqual(Object.keys(all.body.services).sort(), appIds.filter((app) => app !== 'gateway').sort())
+  assert.deepEqual(Object.keys(all.body.services).sort(), [...serviceIds].sort())
   broken = 'messages'
   const one = await ask()
   assert.equal(one.status, 503)

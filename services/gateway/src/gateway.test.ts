@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { appIds, errorCatalogue, limits, routes } from '@parley/contracts'
+import { appIds, errorCatalogue, limits, routes, serviceIds } from '@parley/contracts'
 import type { GatewaySettings } from './config.ts'
 import { type Gateway, type Kind, raw, rawGet, startGateway } from './gateway.harness.ts'
 import { findNginx } from './nginx-process.ts'
@@ -72,7 +72,7 @@ for (const kind of ['nginx', 'node'] satisfies Kind[])
         assert.match(page.headers.get('content-type') ?? '', type)
         assert.match(page.headers.get('content-security-policy') ?? '', /script-src 'self'/)
       }
-      for (const app of appIds.filter((one) => one !== 'gateway')) {
+      for (const app of serviceIds) {
         assert.equal((await api(gateway, `/api/status/${app}`)).status, 200)
         assert.equal(gateway.sidecar.seen.at(-1)?.url, `/v1.0/invoke/${app}/method/internal/status`)
       }

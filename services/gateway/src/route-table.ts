@@ -73,7 +73,7 @@ const ours = fileURLToPath(new URL('../static', import.meta.url))
 const file = (path: string, page: Page, at: (docsRoot: string) => string): GatewayRoute =>
   exactly(path, { kind: 'file', file: at, page })
 
-/** The page for people, and what it asks. Nobody signs in to see it, so it is only where it was asked for. */
+/** The page for people, and what it asks. Nobody signs in to see it, so the settings say whether it is there. */
 const statusRoutes: readonly GatewayRoute[] = [
   file('/status', 'web', () => `${ours}/status.html`),
   file('/status/page.css', 'web', () => `${ours}/status.css`),

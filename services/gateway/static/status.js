@@ -49,8 +49,8 @@ const isGood = ({ app, status }) =>
   status !== undefined && (app === gateway || (status.ready && !!status.sidecar))
 
 /** @param {Found} found */
-function stateOf({ app, status, missing = '' }) {
-  if (!status) return [mark(false, missing)]
+function stateOf({ app, status, missing }) {
+  if (!status) return missing === undefined ? quiet('asked …') : [mark(false, missing)]
   if (app === gateway) return [mark(true, 'ready')]
   const wrong = Object.entries(status.checks).filter(([, said]) => said !== 'ok')
   return [
@@ -84,7 +84,7 @@ function lagOf({ app, status }) {
 const columns = {
   State: stateOf,
   'Sidecar and components': sidecarOf,
-  'Latest event': lagOf,
+  'Longest delay of an event': lagOf,
 }
 
 /** @param {Found} found */
@@ -148,5 +148,5 @@ async function look() {
   }
 }
 
-for (const app of [gateway, ...behind]) show({ app, missing: 'asked …' })
+for (const app of [gateway, ...behind]) show({ app })
 look()
